@@ -1,0 +1,1 @@
+"""Databases, files and survey exports to canonical tables, and the versioned store."""

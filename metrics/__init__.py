@@ -1,0 +1,1 @@
+"""From the store to marts to figures: pure functions on frames."""

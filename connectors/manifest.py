@@ -1,0 +1,111 @@
+"""What a version of the store says about itself: its parts, its as-of day, the fate of every source row."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+SCHEMA_VERSION: Final = 1
+"""Raised whenever a version written before can no longer be read as it is."""
+
+Counts = Annotated[dict[str, int], BeforeValidator(lambda counts: {k: n for k, n in counts.items() if n})]
+"""Rows by reason, in the order in which the reasons were met; reasons without rows are left out."""
+
+
+class Frozen(BaseModel):
+    """A strict, immutable model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceFile(Frozen):
+    """A file, table or query that a source was read from.
+
+    `fingerprint` changes whenever the content does: a digest of a file's bytes, the row count of a query.
+    """
+
+    path: str
+    bytes: int = 0
+    rows: int = 0
+    fingerprint: str = ""
+
+
+class SourceReport(Frozen):
+    """What became of every row of one source: rows_read = accepted + quarantined + filtered + merged.
+
+    `table` is empty for a source that is only joined to others. `repaired` counts cells, not rows.
+    """
+
+    name: str
+    table: str = ""
+    files: tuple[SourceFile, ...] = ()
+    rows_read: int = 0
+    accepted: int = 0
+    quarantined: Counts = Field(default_factory=dict)
+    filtered: Counts = Field(default_factory=dict)
+    merged: int = 0
+    repaired: Counts = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        explained = self.accepted + sum(self.quarantined.values()) + sum(self.filtered.values()) + self.merged
+        if explained != self.rows_read:
+            fault = f"source {self.name}: {self.rows_read} rows read, but {explained} explained"
+            raise ValueError(fault)
+        return self
+
+
+class Part(Frozen):
+    """One immutable Parquet file; `path` is relative to the store, `first` the first sort key in it.
+
+    A part lies in the folder of the version that wrote it and may serve any number of later versions.
+    """
+
+    path: str
+    rows: int
+    bytes: int
+    hash: str
+    first: str | None = None
+
+
+class Entry(Frozen):
+    """One table, mart or quarantine of a version: its parts in order, and the hash of all its rows."""
+
+    rows: int
+    hash: str
+    parts: tuple[Part, ...]
+
+
+Kind = Literal["tables", "marts", "quarantine"]
+
+
+class Manifest(Frozen):
+    """A version: everything needed to open it and to say where its figures come from.
+
+    `content_hash` covers the canonical rows alone: equal data gives an equal hash, whatever the order of the
+    rows, the files they came in or the day of the refresh. `definitions` is a digest of whatever else shaped
+    the marts (settings, product version), so that equal data under new definitions is a new version.
+    """
+
+    id: str
+    refreshed_at: datetime
+    as_of: date
+    schema_version: int = SCHEMA_VERSION
+    content_hash: str
+    definitions: str = ""
+    tables: Mapping[str, Entry] = Field(default_factory=dict)
+    marts: Mapping[str, Entry] = Field(default_factory=dict)
+    quarantine: Mapping[str, Entry] = Field(default_factory=dict)
+    sources: tuple[SourceReport, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def entry(self, name: str) -> Entry | None:
+        """The table, else the mart of that name; None when the version has neither."""
+        return self.tables.get(name) or self.marts.get(name)
+
+    def parts(self) -> tuple[Part, ...]:
+        """Every part of every table, mart and quarantine."""
+        entries = (*self.tables.values(), *self.marts.values(), *self.quarantine.values())
+        return tuple(part for entry in entries for part in entry.parts)

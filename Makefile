@@ -1,15 +1,30 @@
-PYTHON ?= python3
-BIN := .venv/bin
+# Everything a newcomer types: `make run` and `make test` set up what they need first.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+    $$name -c 'import sys; assert sys.version_info >= (3, 11)' 2>/dev/null && echo $$name && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
 
-.PHONY: setup run test check bench format
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench format docs wheel
 
-setup: .venv/.ready
+help:
+	@echo "make run      set up and open the dashboard at http://127.0.0.1:8501"
+	@echo "make test     set up, run every check and every test"
+	@echo "make check    style, types and layers only"
+	@echo "make bench    speed and memory against a baseline measured in the same run"
+	@echo "make format   mend style where a tool can"
+	@echo "make docs     write docs/metrics.md from the definitions"
+	@echo "make wheel    build the wheel into dist/"
 
-.venv/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
-	touch $@
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Rapport needs Python 3.11 or newer; say where it is: make PYTHON=/path/to/python3"; exit 2; }
+	@echo "Setting up $(VENV) (a few minutes the first time)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test]"
+	@touch $@
 
 run: setup
 	$(BIN)/rapport run
@@ -29,3 +44,9 @@ bench: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup
+	$(BIN)/python -m dashboard.reference docs/metrics.md
+
+wheel: setup
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

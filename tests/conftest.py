@@ -1,0 +1,122 @@
+"""What tests share: services that may be absent, and the real data beside the repository.
+
+A test that needs a database, a browser or the real data asks for the fixture of that name. Where it is
+absent the test skips and says what to install; with `REQUIRE_SERVICES=1` the same absence is a failure.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import sqlalchemy
+
+REPOSITORY = Path(__file__).parents[1]
+POSTGRES = ("postgresql://postgres@127.0.0.1:5432/postgres", "postgresql:///postgres")
+MARIADB = ("mysql+pymysql://root@127.0.0.1:3306/mysql",)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+REAL_DATA = (
+    "airlinesat/airlinesat.csv",
+    "cdnow/CDNOW_master.txt",
+    "chinook/Chinook_Sqlite.sqlite",
+    "northwind/northwind_original_830.sqlite",
+    "olist/olist_customers_dataset.csv",
+    "olist/olist_order_items_dataset.csv",
+    "olist/olist_order_reviews_dataset.csv",
+    "olist/olist_orders_dataset.csv",
+    "olist/olist_products_dataset.csv",
+    "olist/product_category_name_translation.csv",
+    "online_retail/online_retail_2010_2011.parquet",
+)
+
+
+def _unavailable(reason: str) -> NoReturn:
+    if os.environ.get("REQUIRE_SERVICES") == "1":
+        pytest.fail(f"{reason} (REQUIRE_SERVICES=1: this may not skip)", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def unavailable() -> Callable[[str], NoReturn]:
+    """Skips with a reason, or fails when every service is required."""
+    return _unavailable
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The folder that holds README.md and the packages."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """An installed Chromium or Chrome."""
+    found = next(
+        filter(None, map(shutil.which, (os.environ.get("RAPPORT_TEST_BROWSER", ""), *BROWSERS))), None
+    )
+    return Path(found) if found else _unavailable("no Chromium: install the package `chromium`")
+
+
+def _driver(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def _answering(server: str, variable: str, usual: tuple[str, ...]) -> str:
+    """The first account that the server lets in: the one that the environment names, else the usual ones."""
+    for url in (os.environ[variable],) if variable in os.environ else usual:
+        engine = sqlalchemy.create_engine(_driver(url), connect_args={"connect_timeout": 3})
+        try:
+            engine.connect().close()
+        except sqlalchemy.exc.OperationalError:
+            continue
+        else:
+            return url
+        finally:
+            engine.dispose()
+    _unavailable(f"no {server} answers: start one, or set {variable} to the URL of an account there")
+
+
+def _scratch(admin: str) -> Iterator[str]:
+    """A new empty database on the server behind `admin`, dropped after the tests."""
+    name = f"rapport_test_{uuid.uuid4().hex[:12]}"
+    engine = sqlalchemy.create_engine(_driver(admin), isolation_level="AUTOCOMMIT")
+    force = " WITH (FORCE)" if admin.startswith("postgresql") else ""
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        yield sqlalchemy.make_url(admin).set(database=name).render_as_string(hide_password=False)
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name}{force}")
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """`postgresql://...` of a new empty database; `RAPPORT_TEST_POSTGRES` names another account."""
+    urls = (os.environ["RAPPORT_TEST_POSTGRES"],) if "RAPPORT_TEST_POSTGRES" in os.environ else POSTGRES
+    admin = _answering(urls, {"connect_timeout": 3})
+    yield from _scratch(
+        admin or _unavailable("no PostgreSQL answers: start one or set RAPPORT_TEST_POSTGRES")
+    )
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    """`mysql+pymysql://...` of a new empty database; `RAPPORT_TEST_MARIADB` names another account."""
+    yield from _scratch(_answering("MariaDB", "RAPPORT_TEST_MARIADB", MARIADB))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets: `RAPPORT_DATA`, or `../shared/data` beside the repository."""
+    folder = Path(os.environ.get("RAPPORT_DATA", REPOSITORY.parent / "shared" / "data")).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"real data absent: {folder} does not exist; set RAPPORT_DATA to its folder")
+    missing = [name for name in REAL_DATA if not (folder / name).is_file()]
+    if missing:
+        _unavailable(f"real data incomplete: {folder} lacks {', '.join(missing)}")
+    return folder

@@ -1,0 +1,74 @@
+"""The project: what `rapport.yaml` says."""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from babel.localedata import locale_identifiers
+from babel.numbers import list_currencies
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from config.errors import unknown
+from config.load import read
+
+FILE_NAME = "rapport.yaml"
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
+def one_of(what: str, known: Callable[[], Iterable[str]]) -> AfterValidator:
+    """Check that a text is one of the known words; the fault names the nearest of them."""
+
+    def check(word: str) -> str:
+        words = set(known())
+        if word not in words:
+            raise unknown(what, word, sorted(words))
+        return word
+
+    return AfterValidator(check)
+
+
+class Access(BaseModel):
+    """Who may see what of a person."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    personal_fields: Literal["masked", "shown"] = Field(
+        "masked", description="Whether names, e-mail addresses and other personal fields are masked or shown."
+    )
+    verbatims: bool = Field(True, description="Whether the words that people wrote in surveys are shown.")
+
+
+class Project(BaseModel):
+    """A project: its name, its money, its calendar and where it keeps its store."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, description="Name of the project, shown on every page.")
+    currency: Annotated[str, one_of("currency", list_currencies)] = Field(
+        description="Currency of every amount: its ISO 4217 code, such as EUR."
+    )
+    timezone: Annotated[str, one_of("time zone", available_timezones)] = Field(
+        "UTC", description="Time zone in which days, weeks and months are cut, such as Europe/Berlin."
+    )
+    locale: Annotated[str, one_of("locale", locale_identifiers)] = Field(
+        "en_US", description="How numbers, dates and amounts are written, such as en_US or de_DE."
+    )
+    week_start: Weekday = Field("monday", description="The first day of a week.")
+    fiscal_year_start: int = Field(1, ge=1, le=12, description="The first month of the fiscal year, 1 to 12.")
+    as_of: Literal["last_day"] | date = Field(
+        "last_day",
+        description="Day up to which figures count: `last_day` (the last complete day of the data) or a date.",
+    )
+    engine: Literal["polars", "duckdb", "spark"] = Field(
+        "polars", description="What computes the heavy aggregates."
+    )
+    store: str = Field("store", min_length=1, description="Folder of the store, relative to the project.")
+    min_n: int = Field(5, ge=1, description="Figures over fewer people or rows than this are not shown.")
+    access: Access = Field(Access(), description="Who may see what of a person.")
+
+
+def find_project(folder: Path) -> Project:
+    """The project in a folder. Raises ConfigError with every problem of its `rapport.yaml`."""
+    return read(folder / FILE_NAME, Project)

@@ -54,10 +54,9 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def chromium() -> Path:
     """An installed Chromium or Chrome."""
-    found = next(
-        filter(None, map(shutil.which, (os.environ.get("RAPPORT_TEST_BROWSER", ""), *BROWSERS))), None
-    )
-    return Path(found) if found else _unavailable("no Chromium: install the package `chromium`")
+    named = os.environ.get("RAPPORT_TEST_BROWSER")
+    found = next(filter(None, map(shutil.which, [named] if named else BROWSERS)), None)
+    return Path(found or _unavailable("no Chromium: install the package `chromium`"))
 
 
 def _driver(url: str) -> str:
@@ -97,11 +96,7 @@ def _scratch(admin: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """`postgresql://...` of a new empty database; `RAPPORT_TEST_POSTGRES` names another account."""
-    urls = (os.environ["RAPPORT_TEST_POSTGRES"],) if "RAPPORT_TEST_POSTGRES" in os.environ else POSTGRES
-    admin = _answering(urls, {"connect_timeout": 3})
-    yield from _scratch(
-        admin or _unavailable("no PostgreSQL answers: start one or set RAPPORT_TEST_POSTGRES")
-    )
+    yield from _scratch(_answering("PostgreSQL", "RAPPORT_TEST_POSTGRES", POSTGRES))
 
 
 @pytest.fixture(scope="session")

@@ -59,6 +59,22 @@ def version(project: Folder = None, store: StoreFolder = None, as_json: Json = F
     print_version(project, store, as_json=as_json)
 
 
+@app.command()
+def check(project: Folder = None, store: StoreFolder = None, as_json: Json = False) -> None:
+    """Check rapport.yaml, sources.yaml and the metric definitions; print every problem at once."""
+    from dashboard.commands.check import check as check_project
+
+    check_project(project, as_json=as_json)
+
+
+@app.command()
+def sources(project: Folder = None, store: StoreFolder = None, as_json: Json = False) -> None:
+    """List the sources with rows read, accepted, quarantined and filtered, and why."""
+    from dashboard.commands.sources import print_sources
+
+    print_sources(project, store, as_json=as_json)
+
+
 def main() -> None:
     """The console script `rapport`."""
     # A pipe on Windows would otherwise not take every name of a customer.

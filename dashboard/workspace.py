@@ -37,13 +37,18 @@ def open_workspace(
     The demo is generated into the user's cache folder when it is not there yet. Raises ConfigError with every
     problem of `rapport.yaml`.
     """
-    named = folder or _path(environ, PROJECT_VARIABLE)
+    named = project_folder(folder, environ=environ)
     home = (named or demo_folder()).resolve()
     if named is None:
         _provide_demo(home)
     project = find_project(home)
     place = store or _path(environ, STORE_VARIABLE) or home / project.store
     return Workspace(home, project, place.resolve())
+
+
+def project_folder(folder: Path | None, *, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder that a person named, here or by `RAPPORT_PROJECT`; None means the shipped demo."""
+    return folder or _path(environ, PROJECT_VARIABLE)
 
 
 def demo_folder() -> Path:

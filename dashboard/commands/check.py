@@ -1,0 +1,45 @@
+"""`rapport check`: every problem of every file of a project, found by the loader that the pages use."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+
+from config.errors import ConfigError, Problem
+from config.model import find_project
+from connectors.sources import find_sources
+from dashboard.commands.terminal import CannotRun, ProblemFound, say, show, show_json
+from dashboard.workspace import open_workspace, project_folder
+
+
+def check(project: Path | None, *, as_json: bool) -> None:
+    """Print the problems of a project. Raises ProblemFound when one of them is an error."""
+    folder = project_folder(project) or open_workspace().folder
+    if not folder.is_dir():
+        message = f"project `{folder}`: there is no such folder. Write one with `rapport init {folder}`"
+        raise CannotRun(message)
+    problems = tuple(problems_of(folder))
+    errors = sum(problem.severity == "error" for problem in problems)
+    if as_json:
+        show_json([asdict(problem) for problem in problems])
+    else:
+        for problem in problems:
+            show(f"{problem.severity}: {problem.render()}")
+        if not problems:
+            say(f"project `{folder}`: no problems")
+    if errors:
+        message = f"project `{folder}`: {errors} {'error' if errors == 1 else 'errors'}"
+        raise ProblemFound(message)
+
+
+def problems_of(folder: Path) -> Iterator[Problem]:
+    """Every problem of rapport.yaml, sources.yaml and the metric definitions, file by file."""
+    yield from chain(_found(find_project, folder), _found(find_sources, folder))
+
+
+def _found(read: Callable[[Path], object], folder: Path) -> tuple[Problem, ...]:
+    try:
+        read(folder)
+    except ConfigError as error:
+        return error.problems
+    return ()

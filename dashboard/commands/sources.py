@@ -1,0 +1,69 @@
+"""`rapport sources`, and the table of what a refresh read that `rapport refresh` prints too."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from connectors.store import SourceReport, Store, Version
+from dashboard.commands.terminal import CannotRun, say, show, show_json, show_table
+from dashboard.workspace import Workspace, open_workspace
+
+COLUMNS = (
+    "source",
+    "fills",
+    ">rows read",
+    ">accepted",
+    ">quarantined",
+    ">filtered",
+    ">merged",
+    "reasons",
+)
+
+
+def print_sources(project: Path | None, store: Path | None, *, as_json: bool) -> None:
+    """Print every source with its rows by fate. Raises CannotRun before the first refresh."""
+    version = served(open_workspace(project, store))
+    if as_json:
+        show_json([source_facts(report) for report in version.manifest.sources])
+    else:
+        show_reports(version)
+
+
+def served(workspace: Workspace) -> Version:
+    """The version that is served; CannotRun before the first refresh."""
+    version = Store(workspace.store).current()
+    if version is None:
+        message = f"store `{workspace.store}`: nothing was loaded yet. Run `rapport refresh` first"
+        raise CannotRun(message)
+    return version
+
+
+def show_reports(version: Version) -> None:
+    """What became of every row, one line a source, then what was repaired and noted."""
+    show_table(COLUMNS, map(_row, version.manifest.sources))
+    for report in version.manifest.sources:
+        for what, count in report.repaired.items():
+            say(f"{report.name}: repaired {what}: {count:,} cells")
+        for note in report.notes:
+            say(f"{report.name}: {note}")
+    show(f"version {version.id}, data to {version.manifest.as_of:%Y-%m-%d}")
+
+
+def source_facts(report: SourceReport) -> Mapping[str, Any]:
+    """A report as JSON has it, with the totals that people ask for first."""
+    return {
+        **report.model_dump(mode="json"),
+        "quarantined_rows": sum(report.quarantined.values()),
+        "filtered_rows": sum(report.filtered.values()),
+    }
+
+
+def _row(report: SourceReport) -> tuple[str, ...]:
+    quarantined, filtered = sum(report.quarantined.values()), sum(report.filtered.values())
+    counts = (report.rows_read, report.accepted, quarantined, filtered, report.merged)
+    reasons = _reasons((*report.quarantined.items(), *report.filtered.items()))
+    return (report.name, report.table or "joins only", *(f"{count:,}" for count in counts), reasons)
+
+
+def _reasons(counts: Iterable[tuple[str, int]]) -> str:
+    return "; ".join(f"{reason}: {count:,}" for reason, count in counts)

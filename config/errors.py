@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Literal
 
 Location = tuple[str | int, ...]
@@ -10,6 +10,8 @@ Location = tuple[str | int, ...]
 
 _LISTED = 12
 _SIMILARITY = 0.7
+_SIMILARITY_OF_SHORT = 0.8
+_CLOSE = 0.05
 
 
 @dataclass(frozen=True)
@@ -109,16 +111,22 @@ def similar(word: str, known: Sequence[str]) -> list[str]:
     same = [name for name in known if name.casefold() == word.casefold()]
     if same or len(word) < 3:
         return same[:2]
-    folded: dict[str, str] = {name.casefold(): name for name in reversed(known)}
-    near = get_close_matches(word.casefold(), folded, n=2, cutoff=_SIMILARITY)
+    folded = {name.casefold(): name for name in reversed(known)}
+    cutoff = _SIMILARITY if len(word) > 4 else _SIMILARITY_OF_SHORT
+    near = get_close_matches(word.casefold(), folded, n=2, cutoff=cutoff)
+    equal = [name for name in near if _likeness(word, name) > _likeness(word, near[0]) - _CLOSE]
     part = [name for name in folded if word.casefold() in name.split("_")]
-    return [folded[name] for name in near or part[:2]]
+    return [folded[name] for name in equal or part[:2]]
 
 
-def listing(known: Sequence[str]) -> str:
-    """`Known: a, b, c`, cut after a dozen; empty for no names."""
+def _likeness(word: str, name: str) -> float:
+    return SequenceMatcher(None, name, word.casefold()).ratio()
+
+
+def listing(known: Sequence[str], limit: int = _LISTED) -> str:
+    """`Known: a, b, c`, cut at the limit; empty for no names."""
     if not known:
         return ""
-    rest = len(known) - _LISTED
+    rest = len(known) - limit
     more = f" and {rest} more" if rest > 0 else ""
-    return f"Known: {', '.join(known[:_LISTED])}{more}"
+    return f"Known: {', '.join(known[:limit])}{more}"

@@ -59,7 +59,7 @@ class Project(BaseModel):
     fiscal_year_start: int = Field(1, ge=1, le=12, description="The first month of the fiscal year, 1 to 12.")
     as_of: Literal["last_day"] | date = Field(
         "last_day",
-        description="Day up to which figures count: `last_day` (the last complete day of the data) or a date.",
+        description="Day up to which figures count: a date, or `last_day` for the last complete day.",
     )
     engine: Literal["polars", "duckdb", "spark"] = Field(
         "polars", description="What computes the heavy aggregates."

@@ -1,8 +1,8 @@
 """Reads YAML strictly: text of a file -> plain values with places, or a problem that says what to change.
 
-Only `true` and `false` are booleans and only plain decimals are numbers, so that `NO`, `on`, `12:30`, `0o7` and
-`1_000` stay the text that was written. Keys are text and stand once. `${NAME}` in a value is the environment
-variable of that name, always as text.
+Only `true` and `false` are booleans and only plain decimals are numbers, so that `NO`, `on`, `12:30`, `0o7`
+and `1_000` stay the text that was written. Keys are text and stand once. `${NAME}` in a value is the
+environment variable of that name, always as text.
 """
 
 import re
@@ -27,22 +27,50 @@ _PASSWORD_KEYS = frozenset({"password", "passwd", "pwd", "secret"})
 
 _SYNTAX = (
     ("found a tab", "a tab stands where spaces belong", "Indent with spaces"),
-    ("mapping values are not allowed", "a `:` stands where no key can be", "Put a text that contains `: ` in quotes, and check the indentation"),
+    (
+        "mapping values are not allowed",
+        "a `:` stands where no key can be",
+        "Put a text that contains `: ` in quotes, and check the indentation",
+    ),
     ("could not find expected ':'", "a key has no `:`", "Write `key: value`, and check the indentation"),
     ("found unexpected end of stream", "a quote is opened and never closed", "Close the quote"),
-    ("did not find expected ',' or ']'", "a `[` is opened and not closed", "Close the list with `]`, with commas between the items"),
-    ("did not find expected ',' or '}'", "a `{` is opened and not closed", "Close the map with `}`, with commas between the entries"),
-    ("did not find expected key", "this line does not continue the map above it", "Check the indentation, and close every quote and bracket"),
-    ("did not find expected '-'", "this line does not continue the list above it", "Start it with `- `, or check the indentation"),
+    (
+        "did not find expected ',' or ']'",
+        "a `[` is opened and not closed",
+        "Close the list with `]`, with commas between the items",
+    ),
+    (
+        "did not find expected ',' or '}'",
+        "a `{` is opened and not closed",
+        "Close the map with `}`, with commas between the entries",
+    ),
+    (
+        "did not find expected key",
+        "this line does not continue the map above it",
+        "Check the indentation, and close every quote and bracket",
+    ),
+    (
+        "did not find expected '-'",
+        "this line does not continue the list above it",
+        "Start it with `- `, or check the indentation",
+    ),
     ("found another document", "`---` starts a second document", "Keep one document in a file"),
     ("found undefined alias", "this alias has no anchor", "Put a text that starts with `*` in quotes"),
-    ("found character that cannot start", "a value starts with a character that has a meaning in YAML", "Put the value in quotes"),
-    ("found unknown escape character", "this escape is unknown", "Use single quotes, in which a backslash is a backslash"),
-)  # fmt: skip
+    (
+        "found character that cannot start",
+        "a value starts with a character of the YAML syntax",
+        "Put the value in quotes",
+    ),
+    (
+        "found unknown escape character",
+        "this escape is unknown",
+        "Use single quotes, where a backslash is itself",
+    ),
+)
 
 
 class _Loader(yaml.CSafeLoader):
-    """Composes nodes only. Every plain scalar keeps the tag `plain`: what it means is decided here, not by YAML."""
+    """Composes nodes only. A plain scalar keeps the tag `plain`: its meaning is decided here, not by YAML."""
 
     DEFAULT_SCALAR_TAG = _PLAIN  # type: ignore[misc]  # Final in the stubs, made to be overridden
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  PyYAML's own name

@@ -7,6 +7,7 @@ that `rapport version` waits for no data frames and only `run` loads Streamlit. 
 
 import io
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -60,6 +61,14 @@ def version(project: Folder = None, store: StoreFolder = None, as_json: Json = F
 
 
 @app.command()
+def refresh(project: Folder = None, store: StoreFolder = None, as_json: Json = False) -> None:
+    """Read every source and publish a new version; print what was read, accepted, set aside and why."""
+    from dashboard.commands.refresh import refresh as refresh_project
+
+    refresh_project(project, store, as_json=as_json, now=_now())
+
+
+@app.command()
 def check(project: Folder = None, store: StoreFolder = None, as_json: Json = False) -> None:
     """Check rapport.yaml, sources.yaml and the metric definitions; print every problem at once."""
     from dashboard.commands.check import check as check_project
@@ -73,6 +82,66 @@ def sources(project: Folder = None, store: StoreFolder = None, as_json: Json = F
     from dashboard.commands.sources import print_sources
 
     print_sources(project, store, as_json=as_json)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="Folder of the new project.")] = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="CSV, Parquet or Excel file to propose sources.yaml from."
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the project; default: the folder's.")] = None,
+    currency: Annotated[str, typer.Option(help="ISO 4217 code of all amounts.")] = "USD",
+    timezone: Annotated[str, typer.Option(help="Time zone in which days are cut.")] = "UTC",
+    project: Folder = None,
+    store: StoreFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Write a project to start from, on an example or on a file of your own."""
+    from dashboard.commands.starter import Start
+    from dashboard.commands.starter import init as write_project
+
+    home = folder or project or Path()
+    title = name or home.resolve().name
+    write_project(Start(home, sample, title, currency, timezone), as_json=as_json)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the new project.")],
+    customers: Annotated[int, typer.Option(min=1, help="Customers to generate.")] = 20_000,
+    months: Annotated[int, typer.Option(min=1, help="Months of history.")] = 36,
+    seed: Annotated[int | None, typer.Option(help="Another seed gives another demo.")] = None,
+    project: Folder = None,
+    store: StoreFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Write a generated demo project of any size."""
+    from dashboard.commands.demo import write_demo
+
+    write_demo(folder, customers=customers, months=months, seed=seed, as_json=as_json)
+
+
+@app.command()
+def run(
+    project: Folder = None,
+    store: StoreFolder = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the dashboard.")] = 8501,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    browser: Annotated[bool, typer.Option(help="Open the dashboard in a browser.")] = False,
+) -> None:
+    """Open the dashboard, after a first refresh where nothing was loaded yet."""
+    from dashboard.commands.run import run as run_dashboard
+
+    run_dashboard(project, store, host=host, port=port, browser=browser, now=_now())
+
+
+def _now() -> datetime:
+    """The time of the command: the one place where the clock is read."""
+    return datetime.now(UTC)  # noqa: TID251  # the clock enters here and is passed down
 
 
 def main() -> None:

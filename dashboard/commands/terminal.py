@@ -27,8 +27,8 @@ FINE: Final = 0
 PROBLEM_FOUND: Final = 1
 CANNOT_RUN: Final = 2
 
-Report = Callable[[str, float], None]
-"""Told what is being done and how much of it is done, 0 to 1."""
+Report = Callable[[str, float | None], None]
+"""Told what is being done and how much of it is done, 0 to 1; None where nobody knows."""
 
 _PASSWORD = re.compile(r"(://[^:/@\s]*):[^@\s]+@")
 _WIDE = 200
@@ -87,8 +87,10 @@ def progress() -> Iterator[Report]:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda what, done: bar.update(task, description=what, completed=done)
+        task = bar.add_task("", total=None)
+        yield lambda what, done: bar.update(
+            task, description=what, completed=done or 0, total=None if done is None else 1
+        )
 
 
 def explained(error: Exception) -> int:

@@ -1,0 +1,47 @@
+"""`rapport refresh`: read every source, publish a new version of the store."""
+
+from datetime import datetime
+from pathlib import Path
+
+from connectors.refresh import refresh as refresh_store
+from connectors.sources import find_sources
+from connectors.store import Store, Version
+from dashboard.commands.sources import show_reports, source_facts
+from dashboard.commands.terminal import progress, show_json
+from dashboard.workspace import Workspace, open_workspace
+from metrics.marts import build
+
+
+def refresh(project: Path | None, store: Path | None, *, as_json: bool, now: datetime) -> None:
+    """Load the project and print what became of every row."""
+    version = load(open_workspace(project, store), now=now)
+    if as_json:
+        show_json(
+            {
+                "version": version.id,
+                "refreshed_at": version.manifest.refreshed_at,
+                "as_of": version.manifest.as_of,
+                "content_hash": version.manifest.content_hash,
+                "sources": [source_facts(report) for report in version.manifest.sources],
+                "notes": version.manifest.notes,
+            }
+        )
+    else:
+        show_reports(version)
+
+
+def load(workspace: Workspace, *, now: datetime) -> Version:
+    """The version that a refresh publishes, or the served one when nothing has changed.
+
+    Raises ConfigError or SourceError; the version served before stays served then.
+    """
+    with progress() as report:
+        return refresh_store(
+            workspace.folder,
+            workspace.project,
+            find_sources(workspace.folder),
+            Store(workspace.store),
+            build,
+            now=now,
+            progress=report,
+        )

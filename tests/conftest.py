@@ -4,15 +4,20 @@ A test that needs a database, a browser or the real data asks for the fixture of
 absent the test skips and says what to install; with `REQUIRE_SERVICES=1` the same absence is a failure.
 """
 
+import json
 import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy
+from typer.testing import CliRunner
+
+from dashboard.cli import app
 
 REPOSITORY = Path(__file__).parents[1]
 POSTGRES = ("postgresql://postgres@127.0.0.1:5432/postgres", "postgresql:///postgres")
@@ -115,3 +120,41 @@ def real_data() -> Path:
     if missing:
         _unavailable(f"real data incomplete: {folder} lacks {', '.join(missing)}")
     return folder
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+
+@pytest.fixture(scope="session")
+def rapport() -> Callable[..., Done]:
+    """Runs a command of the product: `rapport("query", "orders", "--json")`."""
+
+    def run(*arguments: object) -> Done:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        return Done(result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps the demo and the log of the tests out of the folders of the person who runs them."""
+    home = tmp_path_factory.mktemp("home")
+    patch = pytest.MonkeyPatch()
+    for variable in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "LOCALAPPDATA"):
+        patch.setenv(variable, str(home))
+    for variable in ("RAPPORT_PROJECT", "RAPPORT_STORE"):
+        patch.delenv(variable, raising=False)
+    yield
+    patch.undo()

@@ -17,8 +17,8 @@ def run(
 
     Raises CannotRun when the port is taken.
     """
-    _require_free(host, port)
     workspace = open_workspace(project, store)
+    _require_free(host, port)
     if Store(workspace.store).current() is None:
         say(f"{workspace.project.name}: loading the data for the first time")
         load(workspace, now=now)

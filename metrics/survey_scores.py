@@ -159,10 +159,10 @@ def acsi(answers: Scores, weights: Scores | None = None, level: float = 0.95) ->
 
 
 def kano_category(functional: Scores, dysfunctional: Scores) -> NDArray[np.str_]:
-    """Kano's evaluation table: how somebody feels with a feature and without it, each 1 (like) to 5
-    (dislike).
+    """Category of each answer in Kano's evaluation table (Kano et al. 1984).
 
-    A attractive, O one-dimensional, M must-be, I indifferent, R reverse, Q questionable (Kano et al. 1984).
+    Codes say how somebody feels with a feature and without it, from 1 (like) to 5 (dislike). A attractive,
+    O one-dimensional, M must-be, I indifferent, R reverse, Q questionable.
     """
     table = np.array(["QAAAO", "RIIIM", "RIIIM", "RIIIM", "RRRRQ"]).view("U1").reshape(5, 5)
     category: NDArray[np.str_] = table[functional.astype(int) - 1, dysfunctional.astype(int) - 1]

@@ -1,0 +1,215 @@
+"""Cohort tables: published cohorts, independent SQL, hand-worked ages, identities."""
+
+from datetime import date, timedelta
+
+import duckdb
+import numpy as np
+import polars as pl
+import pytest
+
+from metrics.marts import build
+from metrics.periods import Calendar, Grain
+from metrics.retention import (
+    Cohorts,
+    calendar_lives,
+    cohort_table,
+    mean_curve,
+    old_customers_until,
+    rolling_lives,
+)
+
+CALENDAR = Calendar()
+
+
+def lines(customers, days):
+    """Order lines: one order a row, worth 10."""
+    frame = pl.DataFrame({"customer_id": customers, "ordered_on": days})
+    return frame.with_row_index("row").select(
+        order_id=pl.col("row").cast(pl.String),
+        line_id=pl.lit("1"),
+        customer_id=pl.col("customer_id").cast(pl.String),
+        ordered_at=pl.col("ordered_on").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
+        ordered_on=pl.col("ordered_on"),
+        net_amount=pl.lit("10.00").cast(pl.Decimal(18, 4)),
+        is_return=pl.lit(value=False),
+    )
+
+
+def marts(frame, as_of):
+    """Marts of these lines."""
+    return {name: mart.lazy() for name, mart in build({"order_lines": frame.lazy()}, CALENDAR, as_of).items()}
+
+
+def table(frame, as_of, **choices):
+    """The cohort table by calendar months."""
+    cohorts = Cohorts(**choices)
+    panel = marts(frame, as_of)["customer_months"]
+    return cohort_table(calendar_lives(panel), cohorts, CALENDAR, as_of)
+
+
+def active(frame, year, month):
+    """Active customers by age of the cohort of a month."""
+    code = year * 12 + month - 1
+    return frame.filter(pl.col("cohort") == code)["active"].to_list()
+
+
+def month(year, number):
+    return year * 12 + number - 1
+
+
+def random_lines(seed=4, n=4000):
+    random = np.random.default_rng(seed)
+    days = [date(2024, 1, 1) + timedelta(days=int(day)) for day in random.integers(0, 600, n)]
+    return lines(random.integers(0, 700, n), days)
+
+
+@pytest.mark.realdata
+def test_cohorts_of_a_music_shop(real_data):
+    """Customers first seen in January, February and March 1997, active by month."""
+    raw = pl.read_csv(
+        real_data / "cdnow" / "CDNOW_master.txt", has_header=False, new_columns=["row"], infer_schema=False
+    )
+    words = pl.col("row").str.strip_chars().str.replace_all(r"\s+", " ").str.split(" ")
+    frame = raw.select(id=words.list.get(0), day=words.list.get(1).str.to_date("%Y%m%d"))
+    found = table(lines(frame["id"], frame["day"]), date(1998, 6, 30))
+    assert active(found, 1997, 1) == [
+        *(7846, 1157, 964, 810, 679, 736, 720, 582, 559),
+        *(594, 673, 634, 528, 511, 664, 472, 497, 498),
+    ]
+    assert active(found, 1997, 2)[:6] == [8476, 1312, 980, 783, 847, 786]
+    assert active(found, 1997, 3)[-3:] == [420, 443, 457]
+
+
+def test_grid_equals_sql():
+    frame, as_of = random_lines(), date(2025, 8, 15)
+    found = table(frame, as_of)
+    sql = """
+        with visits as (
+            select customer_id, date_diff('month', date '1970-01-01', ordered_on) as m from frame
+            where ordered_on <= date '2025-08-15'
+        ), firsts as (select customer_id, min(m) as cohort from visits group by 1)
+        select cohort + 1970 * 12 as cohort, m - cohort as age, count(distinct customer_id) as active
+        from visits join firsts using (customer_id) group by all order by all
+    """
+    theirs = duckdb.sql(sql).pl()
+    ours = found.filter(pl.col("active") > 0).select("cohort", "age", "active")
+    complete = theirs.filter(pl.col("cohort") + pl.col("age") < month(2025, 8))
+    assert ours.rows() == complete.rows()
+
+
+def test_every_begun_period_stands_there():
+    """A cohort of January seen on 15 May: ages 0 to 3 are over, 4 runs until 31 May."""
+    frame = lines(["a", "a", "b"], [date(2024, 1, 3), date(2024, 4, 2), date(2024, 1, 9)])
+    found = table(frame, date(2024, 5, 15))
+    assert found["active"].to_list() == [2, 0, 0, 1, None]
+    assert found["rate"].to_list() == [1.0, 0.0, 0.0, 0.5, None]
+    assert found["complete"].to_list() == [True] * 4 + [False]
+    last = found.row(-1, named=True)
+    assert (last["closes_on"], last["reason"]) == (date(2024, 5, 31), "the period is not over")
+
+
+def test_on_or_after_falls_and_ends_with_on():
+    frame, as_of = random_lines(), date(2025, 8, 31)
+    on, later = table(frame, as_of), table(frame, as_of, returns="on_or_after")
+    steps = later.select(pl.col("active").diff().over("cohort")).to_series()
+    assert (steps.drop_nulls() <= 0).all()
+    both = on.join(later, on=["cohort", "age"])
+    assert (both["active_right"] >= both["active"]).all()
+    last = both.filter(pl.col("cohort") + pl.col("age") == month(2025, 8))
+    assert last["active"].to_list() == last["active_right"].to_list()
+
+
+def test_share_of_the_period_before():
+    frame = lines(
+        ["a", "b", "a", "b", "a"],
+        [date(2024, 1, 1), date(2024, 1, 1), date(2024, 2, 1), date(2024, 2, 1), date(2024, 3, 1)],
+    )
+    found = table(frame, date(2024, 5, 31), base="previous")
+    assert found["rate"].to_list() == [None, 1.0, 0.5, 0.0, None]
+    assert found["reason"].to_list() == ["no period before", None, None, None, "nobody to come back"]
+
+
+def test_small_cohorts_are_not_shown():
+    frame = lines(["a", "b"], [date(2024, 1, 1), date(2024, 2, 1)])
+    found = table(frame, date(2024, 3, 31), min_n=2)
+    assert found["rate"].null_count() == len(found)
+    assert set(found["reason"]) == {"fewer than 2 customers"}
+
+
+def test_rolling_months_of_thirty_days():
+    """First day 10 January: day 29 is age 0, day 30 age 1; on day 60 two months are over."""
+    start = date(2024, 1, 10)
+    frame = lines(["a"] * 3, [start, start + timedelta(days=29), start + timedelta(days=30)])
+    as_of = start + timedelta(days=59)
+    lives = rolling_lives(marts(frame, as_of)["orders"], CALENDAR, Grain.MONTH)
+    found = cohort_table(lives, Cohorts(), CALENDAR, as_of)
+    assert found.select("age", "eligible", "active", "orders").rows()[:2] == [(0, 1, 1, 2), (1, 1, 1, 1)]
+    day_before = cohort_table(lives, Cohorts(), CALENDAR, as_of - timedelta(days=1))
+    assert day_before["eligible"].to_list()[:2] == [1, 0]
+    assert day_before["rate"].to_list()[1] is None
+
+
+@pytest.mark.parametrize("returns", ["on", "on_or_after"])
+def test_rolling_grid_equals_plain_python(returns):
+    frame, as_of = random_lines(n=900), date(2025, 8, 15)
+    lives = rolling_lives(marts(frame, as_of)["orders"], CALENDAR, Grain.MONTH)
+    found = cohort_table(lives, Cohorts(returns=returns), CALENDAR, as_of)
+    ours = found.filter(pl.col("eligible") > 0).select("cohort", "age", "eligible", "active").rows()
+    assert {(cohort, age): (n, back) for cohort, age, n, back in ours} == rolling_by_hand(
+        frame, as_of, returns
+    )
+
+
+def rolling_by_hand(frame, as_of, returns):
+    """Eligible and active customers by cohort and age, one customer at a time."""
+    visits = {}
+    for customer, day in frame.select("customer_id", "ordered_on").rows():
+        if day <= as_of:
+            visits.setdefault(customer, []).append(day)
+    counts = {}
+    for days in visits.values():
+        first = min(days)
+        ages = {(day - first).days // 30 for day in days}
+        for age in range(((as_of - first).days + 1) // 30):
+            key = (month(first.year, first.month), age)
+            eligible, seen = counts.get(key, (0, 0))
+            back = age in ages if returns == "on" else max(ages) >= age
+            counts[key] = (eligible + 1, seen + back)
+    return counts
+
+
+def test_shifted_dates_change_no_rate():
+    frame = random_lines()
+    moved = [pl.col(name).dt.offset_by("12y") for name in ("ordered_on", "ordered_at")]
+    first, second = (
+        table(frame, date(2025, 8, 31)),
+        table(frame.with_columns(moved), date(2037, 8, 31)),
+    )
+    assert first["rate"].to_list() == second["rate"].to_list()
+
+
+def test_mean_curves():
+    """Cohorts of 2 and 1, of which 1 and 1 come back: weighted 2/3, plain 3/4."""
+    frame = lines(
+        ["a", "b", "a", "c", "c"],
+        [date(2024, 1, 1), date(2024, 1, 1), date(2024, 2, 1), date(2024, 2, 1), date(2024, 3, 1)],
+    )
+    found = table(frame, date(2024, 3, 31))
+    weighted, plain = mean_curve(found), mean_curve(found, weighted=False)
+    assert weighted["rate"].to_list() == pytest.approx([1, 2 / 3, 0])
+    assert plain["rate"].to_list() == pytest.approx([1, 3 / 4, 0])
+    assert weighted["cohorts"].to_list() == [2, 2, 1]
+    assert weighted["lower"][1] < 2 / 3 < weighted["upper"][1]
+
+
+def test_data_that_begin_in_mid_business():
+    assert old_customers_until([900, 500, 300, 210, 190, 200, 205, 195], gap_quantile=3) == 3
+    assert old_customers_until([200, 190, 210, 205, 195, 200, 190, 210], gap_quantile=3) == 0
+    assert old_customers_until([900], gap_quantile=3) == 0
+
+
+def test_no_lives_no_table():
+    frame = lines([], []).with_columns(
+        pl.col("ordered_on").cast(pl.Date), pl.col("ordered_at").cast(pl.Datetime("us", "UTC"))
+    )
+    assert table(frame, date(2024, 3, 31)).is_empty()

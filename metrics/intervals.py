@@ -1,0 +1,104 @@
+"""Intervals of figures: the values that the data cannot tell apart from the one shown.
+
+Each function takes numpy arrays, one element a figure, and gives the lower and the upper bounds, NaN where
+there is no interval to give. All intervals are two-sided, at 95 % unless said otherwise.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaincinv, ndtri, stdtrit
+
+CONFIDENCE: Final = 0.95
+Floats = NDArray[np.float64]
+Bounds = tuple[Floats, Floats]
+
+
+def wilson(hits: ArrayLike, n: ArrayLike, confidence: float = CONFIDENCE) -> Bounds:
+    """Bounds of a share `hits / n` (Wilson 1927); NaN for n = 0.
+
+    >>> lower, upper = wilson([80], [100])
+    >>> lower.round(4).item(), upper.round(4).item()
+    (0.7112, 0.8666)
+    """
+    z = _z(confidence)
+    count = _positive(n)
+    share = _floats(hits) / count
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return np.clip(middle - half, 0.0, share), np.clip(middle + half, share, 1.0)
+
+
+def mean(total: ArrayLike, squares: ArrayLike, n: ArrayLike, confidence: float = CONFIDENCE) -> Bounds:
+    """Student's t bounds of a mean from the sum, the sum of squares and the count; NaN for n < 2."""
+    count = _positive(n, above=1)
+    middle = _floats(total) / count
+    variance = np.maximum(_floats(squares) - count * middle**2, 0.0) / (count - 1)
+    half = _t(count - 1, confidence) * np.sqrt(variance / count)
+    return middle - half, middle + half
+
+
+def ratio(
+    sums: tuple[ArrayLike, ArrayLike],
+    moments: tuple[ArrayLike, ArrayLike, ArrayLike],
+    n: ArrayLike,
+    confidence: float = CONFIDENCE,
+) -> Bounds:
+    """Bounds of `sum(a) / sum(b)` over n customers by the delta method (Cochran 1977, section 6.3).
+
+    `moments` are the sums of a*a, a*b and b*b over customers: the customer is the unit that varies, so the
+    orders of one customer are not taken for independent. NaN for n < 2 and where b sums to zero.
+    """
+    a, b = (_floats(each) for each in sums)
+    aa, ab, bb = (_floats(each) for each in moments)
+    count = _positive(n, above=1)
+    base = np.where(b == 0, np.nan, b)
+    quotient = a / base
+    spread = np.maximum(aa - 2 * quotient * ab + quotient**2 * bb, 0.0)
+    half = _t(count - 1, confidence) * np.sqrt(spread * count / (count - 1)) / np.abs(base)
+    return quotient - half, quotient + half
+
+
+def poisson(events: ArrayLike, exposure: ArrayLike, confidence: float = CONFIDENCE) -> Bounds:
+    """Exact bounds of events per exposure (Garwood 1936); the lower one is 0 for no events.
+
+    NaN where there is no exposure.
+    """
+    count, base, tail = _floats(events), _positive(exposure), (1 - confidence) / 2
+    lower = np.where(count > 0, gammaincinv(np.maximum(count, 1e-9), tail), 0.0)
+    return lower / base, gammaincinv(count + 1, 1 - tail) / base
+
+
+def promoters(
+    promoting: ArrayLike, detracting: ArrayLike, n: ArrayLike, confidence: float = CONFIDENCE
+) -> Bounds:
+    """Bounds of a net promoter score in points: adjusted Wald, with 3/4, 3/2, 3/4 of an answer added.
+
+    The plain standard error is zero when everybody agrees; the added answers keep it honest
+    (Goodman 1964; Agresti and Min 2005). The bounds always hold the score itself.
+    """
+    count = _positive(n)
+    p, d = ((_floats(each) + 0.75) / (count + 3) for each in (promoting, detracting))
+    score = (_floats(promoting) - _floats(detracting)) / count
+    half = _z(confidence) * np.sqrt((p + d - (p - d) ** 2) / (count + 3))
+    lower, upper = np.minimum(p - d - half, score), np.maximum(p - d + half, score)
+    return 100 * np.maximum(lower, -1.0), 100 * np.minimum(upper, 1.0)
+
+
+def _floats(values: ArrayLike) -> Floats:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _positive(values: ArrayLike, above: float = 0) -> Floats:
+    """The values, NaN where they are not above the bound, so that nothing is divided by zero."""
+    numbers = _floats(values)
+    return np.where(numbers > above, numbers, np.nan)
+
+
+def _z(confidence: float) -> float:
+    return float(ndtri((1 + confidence) / 2))
+
+
+def _t(freedom: Floats, confidence: float) -> Floats:
+    return np.asarray(stdtrit(freedom, (1 + confidence) / 2), dtype=np.float64)

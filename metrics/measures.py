@@ -1,0 +1,163 @@
+"""Measures: one aggregate of the rows of one table, checked and compiled.
+
+An aggregate is written as in SQL, `sum(net_amount)`: one call around one value a row. Call and value are told
+apart, because intervals, customer lists and contributions need the values themselves.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, cast
+
+import polars as pl
+
+from config.errors import Fault, suggestion, unknown
+from config.expressions import Compiled, ExpressionError, compile_expression
+from metrics.definitions import Measure
+from metrics.relations import RELATIONS, Columns, Relation
+
+Aggregate = Literal["sum", "count", "count_distinct", "average", "median", "percentile", "share", "min", "max"]
+
+AGGREGATES: Final[Mapping[str, Aggregate]] = {
+    "sum": "sum",
+    "count": "count",
+    "avg": "average",
+    "average": "average",
+    "mean": "average",
+    "median": "median",
+    "percentile": "percentile",
+    "share": "share",
+    "min": "min",
+    "max": "max",
+}
+ADDITIVE: Final = frozenset({"sum", "count"})
+"""Aggregates whose parts add up to the whole."""
+
+_CALL: Final = re.compile(r"\s*(?P<name>[A-Za-z_]+)\s*\((?P<inside>.*)\)\s*", re.DOTALL)
+_DISTINCT: Final = re.compile(r"\s*distinct\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A compiled measure.
+
+    `value` is what a row contributes: a number, for `share` a condition, for `count` whether it is there.
+    `rows` says which rows count, None for all. `key` is the same for equal measures.
+    """
+
+    relation: Relation
+    aggregate: Aggregate
+    value: pl.Expr
+    rows: pl.Expr | None
+    dtype: pl.DataType
+    columns: frozenset[str]
+    key: tuple[str, str, str]
+    at: float = 0.5
+
+    @property
+    def is_money(self) -> bool:
+        """Whether the figure is an exact amount."""
+        return self.aggregate == "sum" and self.dtype.is_decimal()
+
+
+def compiled(measure: Measure, attributes: Columns) -> Compute:
+    """The compiled form of a measure; `attributes` are the customers' columns beside those of its table.
+
+    Raises Fault, its `at` naming the key that is wrong.
+    """
+    relation = RELATIONS.get(measure.table)
+    if relation is None:
+        raise unknown("table", measure.table, RELATIONS, at=("table",))
+    columns = {**(attributes if relation.of_customers else {}), **relation.columns}
+    aggregate, value, at = _aggregate(measure.expression, columns)
+    where = condition(measure.where, columns, "where") if measure.where else None
+    used = frozenset((value.columns if value else frozenset()) | (where.columns if where else frozenset()))
+    return Compute(
+        relation,
+        aggregate,
+        value.expr if value else pl.lit(value=True),
+        where.expr if where else None,
+        value.dtype if value else pl.Boolean(),
+        used,
+        (measure.table, measure.expression, measure.where or ""),
+        at,
+    )
+
+
+def condition(text: str, columns: Columns, key: str) -> Compiled:
+    """A compiled condition. Raises Fault at the key that holds it."""
+    return _at(key, 0, text, columns, "condition")
+
+
+def _aggregate(text: str, columns: Columns) -> tuple[Aggregate, Compiled | None, float]:
+    """The aggregate, the value a row (None for all rows), and the place of a percentile."""
+    call = _CALL.fullmatch(text)
+    if call is None or not _is_one_call(call["inside"]):
+        raise Fault(
+            f"`{text.strip()}` is not one aggregate around one value",
+            "Write sum(net_amount), count(*) or the like; a quotient is `kind: ratio`",
+            at=("expression",),
+            rule="expression",
+        )
+    name, inside, offset = call["name"].lower(), call["inside"], call.start("inside")
+    if name not in AGGREGATES:
+        raise Fault(
+            f"unknown aggregate `{name}`", suggestion(name, AGGREGATES), at=("expression",), rule="expression"
+        )
+    aggregate = AGGREGATES[name]
+    if aggregate == "count" and inside.strip() == "*":
+        return aggregate, None, 0.5
+    at = 0.5
+    if distinct := _DISTINCT.match(inside):
+        inside, offset = inside[distinct.end() :], offset + distinct.end()
+        aggregate = _distinct(aggregate)
+    if aggregate == "percentile":
+        inside, at = _percentile(inside)
+    kinds: Mapping[str, Literal["number", "condition"]] = {
+        **dict.fromkeys(("sum", "average", "median", "percentile"), cast(Literal["number"], "number")),
+        "share": "condition",
+    }
+    return aggregate, _at("expression", offset, inside, columns, kinds.get(aggregate)), at
+
+
+def _distinct(aggregate: Aggregate) -> Aggregate:
+    if aggregate != "count":
+        raise Fault("DISTINCT is for count() only", "Remove it", at=("expression",), rule="expression")
+    return "count_distinct"
+
+
+def _percentile(inside: str) -> tuple[str, float]:
+    value, comma, part = inside.rpartition(",")
+    try:
+        at = float(part)
+    except ValueError:
+        at = -1.0
+    if not comma or not 0 <= at <= 1:
+        raise Fault(
+            "a percentile needs its place between 0 and 1",
+            "Write percentile(net_amount, 0.9)",
+            at=("expression",),
+            rule="expression",
+        )
+    return value, at
+
+
+def _is_one_call(inside: str) -> bool:
+    """Whether the brackets around a text are a pair, so that nothing follows the call."""
+    depth = 0
+    for sign in re.sub(r"'[^']*'|\"[^\"]*\"", "", inside):
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def _at(
+    key: str, offset: int, text: str, columns: Columns, kind: Literal["number", "condition"] | None
+) -> Compiled:
+    try:
+        return compile_expression(text, columns, kind=kind)
+    except ExpressionError as error:
+        raise Fault(
+            error.fault, error.remedy, at=(key,), offset=error.offset + offset, rule="expression"
+        ) from None

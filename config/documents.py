@@ -91,9 +91,9 @@ class Document:
         offset: int = 0,
         severity: Literal["error", "warning"] = "error",
     ) -> Problem:
-        """A problem at a value of this document (at its key, or at a character of its text)."""
+        """A problem at a value of this document, at a character of its text, or at its key in a map."""
         place = self.place(location, key=key, offset=offset)
-        words = (self.where(location), self._safe(fault), self._safe(remedy))
+        words = (self.where(location[:-1] if key else location), self._safe(fault), self._safe(remedy))
         return Problem(self.path, place.line, place.column, *words, severity=severity, rule=rule)
 
     def faults_within(self, top: Location) -> tuple[Problem, ...]:

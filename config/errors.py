@@ -9,6 +9,7 @@ Location = tuple[str | int, ...]
 """The way from the top of a document to a value: keys and list positions (from 0)."""
 
 _LISTED = 12
+_MANY = 100
 _SIMILARITY = 0.7
 _SIMILARITY_OF_SHORT = 0.8
 _CLOSE = 0.05
@@ -42,7 +43,7 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """Every problem of the files that were read; `str()` shows one a line, in the order of the files."""
+    """Every problem of the files that were read; `str()` shows one a line, in the order of their places."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)
@@ -67,15 +68,16 @@ class Fault(ValueError):
         super().__init__(sentence(fault, remedy))
 
 
-def unknown(what: str, word: str, known: Iterable[str], *, at: Location = (), offset: int = 0) -> Fault:
-    """The fault of a word that is not among the known ones.
+def unknown(
+    what: str, word: str, known: Iterable[str], *, example: str = "", at: Location = (), offset: int = 0
+) -> Fault:
+    """The fault of a word that is not among the known ones; the example helps where these are many.
 
     >>> str(unknown("currency", "EURO", ["EUR", "USD"]))
     'unknown currency `EURO`. Did you mean `EUR`?'
     """
-    return Fault(
-        f"unknown {what} `{word}`", suggestion(word, known), at=at, offset=offset, rule="unknown-value"
-    )
+    remedy = suggestion(word, known) or (f"Write one such as `{example}`" if example else "")
+    return Fault(f"unknown {what} `{word}`", remedy, at=at, offset=offset, rule="unknown-value")
 
 
 def sentence(fault: str, remedy: str = "") -> str:
@@ -92,7 +94,7 @@ def sentence(fault: str, remedy: str = "") -> str:
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Remedy for an unknown word: the known words nearest to it, else the list of known words.
 
-    Empty when nothing is known.
+    Empty when nothing is known, or so much that a list would not help.
 
     >>> suggestion("curency", ["currency", "name"])
     'Did you mean `currency`?'
@@ -103,7 +105,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     near = similar(word, names)
     if near:
         return f"Did you mean {' or '.join(f'`{name}`' for name in near)}?"
-    return listing(names)
+    return listing(names) if len(names) <= _MANY else ""
 
 
 def similar(word: str, known: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 from pydantic_core import ErrorDetails
 
 from config.documents import Document
-from config.errors import Fault, Location, Problem, listing, suggestion
+from config.errors import Fault, Location, Problem, listing, similar, suggestion
 from config.syntax import plain
 
 Schema: TypeAlias = Mapping[str, Any]
@@ -60,15 +60,33 @@ class Explainer:
     top: Location = ()
 
     def problems(self, errors: Iterable[ErrorDetails]) -> Iterator[Problem]:
-        """One problem for each error, and one for all branches of a union that fit equally badly."""
-        for group in _by_union(self.document, self.top, errors):
-            yield self._one(group[0]) if len(group) == 1 else self._either(group)
+        """One problem for each error, and one for all branches of a union that fit equally badly.
+
+        A key that is missing because it was misspelt is told once, at the misspelling.
+        """
+        groups = _by_union(self.document, self.top, errors)
+        misspelt = {intended for group in groups for error in group for intended in self._intended(error)}
+        for group in groups:
+            if len(group) > 1:
+                yield self._either(group)
+            elif group[0]["type"] != "missing" or group[0]["loc"] not in misspelt:
+                yield self._one(group[0])
+
+    def _intended(self, error: ErrorDetails) -> list[Location]:
+        if error["type"] != "extra_forbidden":
+            return []
+        parent, key = error["loc"][:-1], str(error["loc"][-1])
+        return [(*parent, name) for name in similar(key, self._keys(parent))]
 
     def _either(self, group: list[ErrorDetails]) -> Problem:
         location = (*self.top, *group[0]["loc"])
-        expected = " or ".join(dict.fromkeys(_EXPECTED.get(error["type"], error["msg"]) for error in group))
-        fault = f"expected {expected}, found {found(self.document.written(location))}"
-        return self.document.problem(location, fault, rule="type")
+        node, words = self.document.written(location), [word for error in group for word in _words(error)]
+        expected = " or ".join(dict.fromkeys(part for error in group for part in _expectations(error)))
+        near = similar(node.value, words) if isinstance(node, yaml.ScalarNode) else []
+        remedy = suggestion(near[0], near) if near else ""
+        return self.document.problem(
+            location, f"expected {expected}, found {found(node)}", remedy, rule="type"
+        )
 
     def _one(self, error: ErrorDetails) -> Problem:
         location, kind = (*self.top, *error["loc"]), error["type"]
@@ -89,21 +107,18 @@ class Explainer:
     def _bound(self, error: ErrorDetails, location: Location) -> Problem:
         name, words = _BOUNDS[error["type"]]
         limit = error["ctx"][name]
+        limit = f"{limit:g}" if isinstance(limit, float) else limit
         fault = f"must be {words} {limit}, found {found(self.document.written(location))}"
         return self.document.problem(location, fault, rule="bound")
 
     def _unknown_key(self, error: ErrorDetails, location: Location) -> Problem:
-        parent, key = location[:-1], str(location[-1])
+        key = str(location[-1])
         remedy = suggestion(key, self._keys(error["loc"][:-1]))
-        problem = self.document.problem(
-            location, f"unknown key `{key}`", remedy, rule="unknown-key", key=True
-        )
-        return _at_parent(problem, self.document.where(parent))
+        return self.document.problem(location, f"unknown key `{key}`", remedy, rule="unknown-key", key=True)
 
     def _missing(self, error: ErrorDetails, location: Location) -> Problem:
-        name = str(location[-1])
-        about = self._properties(error["loc"][:-1]).get(name, {}).get("description", "")
-        remedy = f"Add `{name}:`" + (f" ({_clause(about)})" if about else "")
+        name, about = str(location[-1]), self._about(error["loc"])
+        remedy = f"Add `{name}:`" + (f" ({about})" if about else "")
         return self.document.problem(location[:-1], f"`{name}` is missing", remedy, rule="missing-key")
 
     def _no_kind(self, error: ErrorDetails, location: Location) -> Problem:
@@ -121,7 +136,7 @@ class Explainer:
 
     def _literal(self, error: ErrorDetails, location: Location) -> Problem:
         node = self.document.written(location)
-        known = _QUOTED.findall(str(error["ctx"]["expected"])) or [str(error["ctx"]["expected"])]
+        known = _words(error)
         word = node.value if isinstance(node, yaml.ScalarNode) else ""
         fault = f"unknown value `{word}`" if word else f"expected one word, found {found(node)}"
         return self.document.problem(location, fault, suggestion(word, known), rule="unknown-value")
@@ -136,10 +151,24 @@ class Explainer:
 
     def _length(self, error: ErrorDetails, location: Location) -> Problem:
         context, few = error["ctx"], error["type"].endswith("short")
+        if few and context["min_length"] == 1:
+            return self.document.problem(
+                location, "must not be empty", self._about(error["loc"]), rule="length"
+            )
         bound = f"at least {context['min_length']}" if few else f"at most {context['max_length']}"
         what = "characters" if error["type"].startswith("string") else "entries"
         fault = f"needs {bound} {what}, found {found(self.document.written(location))}"
         return self.document.problem(location, fault, rule="length")
+
+    def _pattern(self, error: ErrorDetails, location: Location) -> Problem:
+        node, pattern = self.document.written(location), error["ctx"]["pattern"]
+        fault = f"{found(node)} does not match the pattern `{pattern}`"
+        return self.document.problem(location, fault, self._about(error["loc"]), rule="pattern")
+
+    def _about(self, location: Location) -> str:
+        """First line of the description of a field; empty without one."""
+        field = self._properties(location[:-1]).get(str(location[-1]), {})
+        return str(field.get("description", "")).split("\n")[0].rstrip(".")
 
     def _keys(self, location: Location) -> list[str]:
         return list(self._properties(location))
@@ -165,9 +194,20 @@ _EXPLAIN: Mapping[str, Callable[[Explainer, ErrorDetails, Location], Problem]] =
     "value_error": Explainer._fault,
     "string_too_short": Explainer._length,
     "string_too_long": Explainer._length,
+    "string_pattern_mismatch": Explainer._pattern,
     "too_short": Explainer._length,
     "too_long": Explainer._length,
 }
+
+
+def _words(error: ErrorDetails) -> list[str]:
+    """The words that a field allows."""
+    expected = str(error.get("ctx", {}).get("expected", ""))
+    return (_QUOTED.findall(expected) or [expected]) if error["type"] in ("literal_error", "enum") else []
+
+
+def _expectations(error: ErrorDetails) -> list[str]:
+    return [f"`{word}`" for word in _words(error)] or [_EXPECTED.get(error["type"], _plainly(error["msg"]))]
 
 
 def found(node: yaml.Node | None) -> str:
@@ -213,16 +253,6 @@ def _plainly(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _clause(description: str) -> str:
-    return description.split("\n")[0].rstrip(".")
-
-
-def _at_parent(problem: Problem, where: str) -> Problem:
-    return Problem(
-        problem.path, problem.line, problem.column, where, problem.fault, problem.remedy, rule=problem.rule
-    )
-
-
 def _by_union(document: Document, top: Location, errors: Iterable[ErrorDetails]) -> list[list[ErrorDetails]]:
     """Errors that stand alone, and for every union the errors of the branch that was meant."""
     alone: list[list[ErrorDetails]] = []
@@ -266,7 +296,7 @@ def _meant(branches: Mapping[object, list[ErrorDetails]]) -> list[list[ErrorDeta
 
 
 def _at_top(name: object, errors: list[ErrorDetails]) -> bool:
-    return any(error["loc"][-1] == name and error["type"] in _EXPECTED for error in errors)
+    return any(error["loc"][-1] == name and (_words(error) or error["type"] in _EXPECTED) for error in errors)
 
 
 _schemas: dict[int, tuple[TypeAdapter[Any], Schema]] = {}

@@ -90,7 +90,7 @@ _DISTANCES: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
 def first_known(scope: Scope, node: exp.Coalesce) -> Term:
     """`coalesce(a, b)`: the first value that is not null."""
     terms = together(scope, scope.terms([node.this, *node.expressions]), "coalesce")
-    return Term(pl.coalesce(term.expr for term in terms), common([term.dtype for term in terms]), node)
+    return Term(pl.coalesce(term.expr for term in terms), common(*(term.dtype for term in terms)), node)
 
 
 def null_if(scope: Scope, node: exp.Nullif) -> Term:
@@ -106,7 +106,7 @@ def extreme(scope: Scope, node: exp.Greatest | exp.Least) -> Term:
     """`greatest(a, b)` and `least(a, b)`: nulls are passed over."""
     terms = together(scope, scope.terms([node.this, *node.expressions]), "compare")
     choose = pl.max_horizontal if isinstance(node, exp.Greatest) else pl.min_horizontal
-    return Term(choose(*(term.expr for term in terms)), common([term.dtype for term in terms]), node)
+    return Term(choose(*(term.expr for term in terms)), common(*(term.dtype for term in terms)), node)
 
 
 def rounded(scope: Scope, node: exp.Round) -> Term:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from config.documents import Document
-from config.errors import ConfigError, Location, Problem, suggestion
+from config.errors import ConfigError, Fault, Location, Problem, suggestion
 from config.explain import Explainer
 from config.syntax import compose
 
@@ -44,6 +44,12 @@ class Located(Generic[T]):
         """A problem at a part of this value: `("where",)`, or a character `offset` within its text."""
         return self.document.problem(
             (*self.at, *below), fault, remedy, offset=offset, rule=rule, key=key, severity=severity
+        )
+
+    def blame(self, below: Location, fault: Fault) -> Problem:
+        """The problem of a fault that was found in a part of this value, such as an ExpressionError."""
+        return self.problem(
+            (*below, *fault.at), fault.fault, fault.remedy, offset=fault.offset, rule=fault.rule
         )
 
 
@@ -212,7 +218,8 @@ def _unique(items: Iterable[Located[T]], name: str) -> tuple[tuple[Located[T], .
 def _twice(item: Located[T], first: Located[T], name: str) -> Problem:
     place = first.document.place((*first.at, name))
     word = getattr(item.value, name)
-    fault = f"the name `{word}` stands twice, first at {first.document.path}:{place.line}:{place.column}"
+    other = "" if first.document is item.document else f"{first.document.path}:"
+    fault = f"the name `{word}` stands twice, first at {other}{place.line}:{place.column}"
     return item.problem((name,), fault, "Rename one of the two", rule="duplicate-name")
 
 

@@ -17,13 +17,13 @@ FILE_NAME = "rapport.yaml"
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
-def one_of(what: str, known: Callable[[], Iterable[str]]) -> AfterValidator:
+def one_of(what: str, known: Callable[[], Iterable[str]], example: str) -> AfterValidator:
     """Check that a text is one of the known words; the fault names the nearest of them."""
 
     def check(word: str) -> str:
         words = set(known())
         if word not in words:
-            raise unknown(what, word, sorted(words))
+            raise unknown(what, word, sorted(words), example=example)
         return word
 
     return AfterValidator(check)
@@ -46,13 +46,13 @@ class Project(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1, description="Name of the project, shown on every page.")
-    currency: Annotated[str, one_of("currency", list_currencies)] = Field(
+    currency: Annotated[str, one_of("currency", list_currencies, "EUR")] = Field(
         description="Currency of every amount: its ISO 4217 code, such as EUR."
     )
-    timezone: Annotated[str, one_of("time zone", available_timezones)] = Field(
+    timezone: Annotated[str, one_of("time zone", available_timezones, "Europe/Berlin")] = Field(
         "UTC", description="Time zone in which days, weeks and months are cut, such as Europe/Berlin."
     )
-    locale: Annotated[str, one_of("locale", locale_identifiers)] = Field(
+    locale: Annotated[str, one_of("locale", locale_identifiers, "de_DE")] = Field(
         "en_US", description="How numbers, dates and amounts are written, such as en_US or de_DE."
     )
     week_start: Weekday = Field("monday", description="The first day of a week.")

@@ -7,7 +7,7 @@ zero is null.
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import reduce
+from functools import lru_cache, reduce
 from math import isfinite
 from operator import add, and_, eq, ge, gt, le, lt, ne, or_, sub
 
@@ -61,13 +61,18 @@ def _reference(scope: Scope, node: exp.Column, name: str) -> Term:
 
 
 def _entered(expr: pl.Expr, dtype: pl.DataType, node: Node) -> Term:
-    """A column in the type to compute with: small integers overflow silently, categories compare by code."""
-    if dtype.is_integer() and dtype not in (pl.Int64, pl.Int128):
-        wide = pl.Int128() if dtype in (pl.UInt64, pl.UInt128) else pl.Int64()
-        return Term(expr.cast(wide), wide, node)
+    wide = _wide(dtype if isinstance(dtype, pl.DataType) else dtype())
+    return Term(expr if wide == dtype else expr.cast(wide), wide, node)
+
+
+@lru_cache(maxsize=256)
+def _wide(dtype: pl.DataType) -> pl.DataType:
+    """The type to compute a column in: small integers overflow silently, categories compare by code."""
+    if dtype.is_integer():
+        return pl.Int128() if dtype in (pl.UInt64, pl.Int128, pl.UInt128) else pl.Int64()
     if isinstance(dtype, pl.Categorical | pl.Enum):
-        return Term(expr.cast(pl.String), pl.String(), node)
-    return Term(expr.cast(pl.Float64), pl.Float64(), node) if dtype == pl.Float32 else Term(expr, dtype, node)
+        return pl.String()
+    return pl.Float64() if dtype == pl.Float32 else dtype
 
 
 def literal(scope: Scope, node: exp.Literal) -> Term:
@@ -122,15 +127,16 @@ def sum_or_difference(scope: Scope, node: exp.Binary) -> Term:
     if isinstance(node, exp.Sub) and left.kind == right.kind == "date":
         return Term((left.expr - right.expr).dt.total_days(), pl.Int64(), node)
     if {"date", "time"} & {left.kind, right.kind}:
-        raise scope.fail(node, "only an interval can be added to a date", _NEXT)
+        remedy = f"Write {scope.words(node.left)} + INTERVAL 7 DAY"
+        raise scope.fail(node, "only an interval can be added to a date", remedy)
     left, right = _numbers(scope, left, right)
     operator = add if isinstance(node, exp.Add) else sub
-    return Term(operator(left.expr, right.expr), common([left.dtype, right.dtype]), node)
+    return Term(operator(left.expr, right.expr), common(left.dtype, right.dtype), node)
 
 
 def _numbers(scope: Scope, left: Term, right: Term) -> tuple[Term, Term]:
     left, right = scope.expect(left, "number"), scope.expect(right, "number")
-    if common([left.dtype, right.dtype]) == pl.Float64:
+    if common(left.dtype, right.dtype) == pl.Float64:
         return cast(left, pl.Float64()), cast(right, pl.Float64())
     return left, right
 
@@ -164,7 +170,7 @@ def lone_interval(scope: Scope, node: exp.Interval) -> Term:
 def product(scope: Scope, node: exp.Mul) -> Term:
     """Product of two numbers; exact numbers keep all their digits (up to 12 after the point)."""
     left, right = _numbers(scope, scope.term(node.left), scope.term(node.right))
-    dtype = common([left.dtype, right.dtype])
+    dtype = common(left.dtype, right.dtype)
     if isinstance(dtype, pl.Decimal):
         dtype = pl.Decimal(_DIGITS, min(LARGEST_SCALE, scale(left.dtype) + scale(right.dtype)))
         left = cast(left, dtype)
@@ -189,7 +195,7 @@ def remainder(scope: Scope, node: exp.Mod) -> Term:
     left, right = _numbers(scope, scope.term(node.left), scope.term(node.right))
     size = left.expr.abs() % _not_zero(right).abs()
     expr = pl.when(left.expr < 0).then(-size).otherwise(size)
-    return Term(expr, common([left.dtype, right.dtype]), node)
+    return Term(expr, common(left.dtype, right.dtype), node)
 
 
 _COMPARE: Mapping[type[Node], Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
@@ -225,22 +231,21 @@ def membership(scope: Scope, node: exp.In) -> Term:
     if not node.expressions:
         raise scope.fail(node, "IN needs a list of values", "Write IN ('a', 'b')")
     value, *items = together(scope, scope.terms([node.this, *node.expressions]), "compare")
-    hits = (
-        reduce(or_, [value.expr == item.expr for item in items])
-        if _dynamic(items)
-        else _in_list(value, items)
+    known = _written(value, items)
+    found = (
+        reduce(or_, [value.expr == item.expr for item in items]) if known is None else value.expr.is_in(known)
     )
-    return Term(hits, pl.Boolean(), node)
+    return Term(found, pl.Boolean(), node)
 
 
-def _dynamic(items: list[Term]) -> bool:
-    return any(item.literal is None for item in items)
-
-
-def _in_list(value: Term, items: list[Term]) -> pl.Expr:
-    return value.expr.is_in(
-        pl.Series([item.literal for item in items], dtype=value.dtype, strict=False).implode()
-    )
+def _written(value: Term, items: list[Term]) -> list[object] | None:
+    """The items as plain values of the type of the value; none when they must be computed."""
+    known = [item.literal for item in items if item.literal is not None]
+    if len(known) < len(items) or value.kind == "time":
+        return None
+    if value.dtype == pl.Float64:
+        return [float(str(literal)) for literal in known]
+    return [Decimal(str(literal)) for literal in known] if value.dtype.is_decimal() else known
 
 
 def conjunction(scope: Scope, node: exp.Connector) -> Term:
@@ -272,7 +277,7 @@ def case(scope: Scope, node: exp.Case) -> Term:
     results = [branch.args["true"] for branch in branches]
     terms = together(scope, scope.terms([*results, default] if default else results), "give in one CASE")
     conditions = [_branch(scope, node.this, branch.this) for branch in branches]
-    return Term(_chain(conditions, terms), common([term.dtype for term in terms]), node)
+    return Term(_chain(conditions, terms), common(*(term.dtype for term in terms)), node)
 
 
 def _branch(scope: Scope, operand: Node | None, node: Node) -> pl.Expr:
@@ -293,7 +298,7 @@ def choice(scope: Scope, node: exp.If) -> Term:
     condition = scope.of_kind(node.this, "condition").expr
     given = [part for part in (node.args["true"], node.args.get("false")) if part]
     terms = together(scope, scope.terms(given), "give in one if()")
-    return Term(_chain([condition], terms), common([term.dtype for term in terms]), node)
+    return Term(_chain([condition], terms), common(*(term.dtype for term in terms)), node)
 
 
 def like(scope: Scope, node: exp.Like | exp.ILike) -> Term:

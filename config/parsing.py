@@ -17,7 +17,7 @@ LONGEST = 4_000
 DEEPEST = 100
 _TOKENS = re.compile(
     r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `[^`]*` | --[^\n]* | /\*.*?\*/ | (?P<open>['"`])"""
-    r"""| \{(?P<name>[^{}'"`]*)\} | (?P<brace>[{}])""",
+    r"""| \{(?P<name>[^{}'"`]*)\} | (?P<brace>[{}]) | (?P<bracket>[()])""",
     re.VERBOSE | re.DOTALL,
 )
 _NAME = re.compile(r"\w+")
@@ -72,9 +72,16 @@ def _checked(roots: list[Any]) -> Node:
         fault = "`;` separates two statements"
         raise ExpressionError(fault, "Write one expression")
     root: Node = roots[0]
-    if any(node.depth > DEEPEST for node in root.walk()):
+    if _depth(root) > DEEPEST:
         raise _too_deep()
     return root
+
+
+def _depth(root: Node) -> int:
+    layer, depth = [root], 0
+    while layer:
+        layer, depth = [child for node in layer for child in node.iter_expressions()], depth + 1
+    return depth
 
 
 def _too_deep() -> ExpressionError:
@@ -94,7 +101,30 @@ def _without_braces(text: str) -> tuple[str, Mapping[int, str]]:
         braces[found.start()] = name
         return f'"{name}"'
 
-    return _TOKENS.sub(plain, text), braces
+    sql = _TOKENS.sub(plain, text)
+    _check_brackets(text)
+    return sql, braces
+
+
+def _check_brackets(text: str) -> None:
+    opened: list[int] = []
+    for found in _TOKENS.finditer(text):
+        if found["bracket"] == "(":
+            opened.append(found.start())
+        elif found["bracket"] and not opened:
+            raise _stray(found.start())
+        elif found["bracket"]:
+            opened.pop()
+    if opened:
+        raise _open(opened[-1])
+
+
+def _stray(offset: int) -> ExpressionError:
+    return ExpressionError("this `)` closes nothing", "Remove it, or add a `(`", offset=offset)
+
+
+def _open(offset: int) -> ExpressionError:
+    return ExpressionError("this `(` is never closed", "Close it with `)`", offset=offset)
 
 
 def _unclosed(found: re.Match[str]) -> ExpressionError:
@@ -122,8 +152,6 @@ def _offset(text: str, error: Mapping[str, Any]) -> int:
 
 
 def _in_words(description: str, word: str) -> tuple[str, str]:
-    if description == "Expecting )":
-        return f"a bracket is still open after `{word}`", "Close it with `)`"
     if "greater than the maximum" in description:
         return "the function has too many values", "Remove some before this `)`"
     if "missing for" in description:
@@ -159,6 +187,8 @@ def refusal(scope: Scope, node: Node) -> ExpressionError:
     for kind, (fault, remedy) in _REFUSED.items():
         if isinstance(node, kind):
             return scope.fail(node, fault, remedy)
+    if isinstance(node, exp.DDL | exp.DML | exp.Drop | exp.Command):
+        return ExpressionError("a statement is not allowed", "Write one expression, such as sum(net_amount)")
     if isinstance(node, exp.Alias):
         word = node.args["alias"]
         return scope.fail(word, f"unexpected `{word.name}`", "Check for a missing operator before it")

@@ -18,6 +18,7 @@ MOST_VALUES = 200_000
 DEEPEST = 40
 _PLAIN = "plain"
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
 _VARIABLE = re.compile(r"\$(?P<escape>\$)?\{(?P<name>[^}]*)\}?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PASSWORD = re.compile(
@@ -83,6 +84,9 @@ class _Loader(yaml.CSafeLoader):
             mark = current_node.start_mark if current_node else None
             raise yaml.composer.ComposerError(None, None, "too deep", mark)
 
+    def resolve(self, kind: type[yaml.Node], value: object, implicit: object) -> str:
+        return _PLAIN
+
     def ascend_resolver(self) -> None:
         self._depth -= 1
 
@@ -106,7 +110,7 @@ def compose(text: str, path: str, environ: Mapping[str, str] | None) -> Document
     try:
         value = builder.value(root, ())
     except _TooMuch as fault:
-        return Document(path, text, root, faults=(((), _whole(path, str(fault), "Write the values out")),))
+        return Document(path, text, faults=(((), _whole(path, str(fault), "Write the values out")),))
     return Document(path, text, root, value, tuple(builder.faults), builder.secrets)
 
 
@@ -115,20 +119,30 @@ def _whole(path: str, fault: str, remedy: str) -> Problem:
 
 
 def _syntax_problem(path: str, text: str, error: yaml.YAMLError) -> Problem:
-    place, found = _mark(error, text), f"{getattr(error, 'problem', None) or error}"
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return _control_character(path, text)
+    found, place = error.problem or "", _place(error)
+    if error.problem_mark and text.startswith("\t", error.problem_mark.index):
+        found = "found a tab"
     for part, fault, remedy in _SYNTAX:
         if part in found:
             return Problem(path, place.line, place.column, "file", fault, remedy, rule="yaml")
     return Problem(path, place.line, place.column, "file", f"this is not YAML ({found})", rule="yaml")
 
 
-def _mark(error: yaml.YAMLError, text: str) -> Place:
-    if isinstance(error, yaml.reader.ReaderError):
-        return place_of(text, int(error.position))
-    mark = getattr(error, "problem_mark", None)
-    if any(part in str(getattr(error, "problem", "")) for part in ("end of stream", "expected ','")):
-        mark = getattr(error, "context_mark", None) or mark
+def _place(error: yaml.MarkedYAMLError) -> Place:
+    """Where the fault lies: for a quote or bracket that is never closed, where it was opened."""
+    opened = any(part in (error.problem or "") for part in ("end of stream", "expected ','"))
+    mark = error.context_mark if opened and error.context_mark else error.problem_mark
     return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+
+
+def _control_character(path: str, text: str) -> Problem:
+    found = _CONTROL.search(text)
+    place = place_of(text, found.start()) if found else Place(1, 1)
+    name = f"U+{ord(found.group()):04X}" if found else ""
+    fault = f"a control character stands here ({name})"
+    return Problem(path, place.line, place.column, "file", fault, "Remove it", rule="yaml")
 
 
 class _TooMuch(Exception):
@@ -184,7 +198,8 @@ class _Builder:
 
     def _scalar(self, node: yaml.ScalarNode, location: Location) -> Json:
         if node.tag != _PLAIN:
-            self._fault(location, node, f"the tag `{node.tag}` is not allowed", "Remove it", "tag")
+            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            self._fault(location, node, f"the tag `{tag}` is not allowed", "Remove it", "tag")
         if "${" in node.value:
             return self._substituted(node, location)
         self._refuse_password(node, node.value, location)

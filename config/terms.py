@@ -1,8 +1,9 @@
 """Typed parts of an expression: what a piece of it is, where it stands, and what it may be combined with."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import polars as pl
@@ -29,31 +30,31 @@ NOUNS: Mapping[Kind, str] = {
     "open": "a column",
     "other": "neither text, number, condition nor date",
 }
-_PARTS = frozenset({"this", "expression", "expressions"})
+_OPERANDS = frozenset({"this", "expression", "expressions"})
 PARTS: Mapping[type[Node], frozenset[str]] = {
-    exp.Between: frozenset({"low", "high"}),
-    exp.Case: frozenset({"ifs", "default"}),
-    exp.Cast: frozenset({"to"}),
-    exp.Column: frozenset({"table", "db"}),
-    exp.Concat: frozenset({"safe", "coalesce"}),
-    exp.Count: frozenset({"big_int"}),
-    exp.DPipe: frozenset({"safe"}),
-    exp.DateDiff: frozenset({"unit", "date_part_boundary"}),
-    exp.DateTrunc: frozenset({"unit"}),
-    exp.Greatest: frozenset({"ignore_nulls"}),
-    exp.If: frozenset({"true", "false"}),
-    exp.ILike: frozenset({"negate"}),
-    exp.Interval: frozenset({"unit"}),
-    exp.Least: frozenset({"ignore_nulls"}),
-    exp.Like: frozenset({"negate"}),
-    exp.Literal: frozenset({"is_string"}),
-    exp.Replace: frozenset({"replacement"}),
-    exp.Round: frozenset({"decimals"}),
-    exp.SplitPart: frozenset({"delimiter", "part_index"}),
-    exp.Substring: frozenset({"start", "length"}),
-    exp.TimestampTrunc: frozenset({"unit"}),
-    exp.Trim: frozenset({"position"}),
-    exp.TryCast: frozenset({"to", "safe"}),
+    exp.Between: _OPERANDS | {"low", "high"},
+    exp.Case: _OPERANDS | {"ifs", "default"},
+    exp.Cast: _OPERANDS | {"to"},
+    exp.Column: _OPERANDS | {"table", "db"},
+    exp.Concat: _OPERANDS | {"safe", "coalesce"},
+    exp.Count: _OPERANDS | {"big_int"},
+    exp.DPipe: _OPERANDS | {"safe"},
+    exp.DateDiff: _OPERANDS | {"unit", "date_part_boundary"},
+    exp.DateTrunc: _OPERANDS | {"unit"},
+    exp.Greatest: _OPERANDS | {"ignore_nulls"},
+    exp.If: _OPERANDS | {"true", "false"},
+    exp.ILike: _OPERANDS | {"negate"},
+    exp.Interval: _OPERANDS | {"unit"},
+    exp.Least: _OPERANDS | {"ignore_nulls"},
+    exp.Like: _OPERANDS | {"negate"},
+    exp.Literal: _OPERANDS | {"is_string"},
+    exp.Replace: _OPERANDS | {"replacement"},
+    exp.Round: _OPERANDS | {"decimals"},
+    exp.SplitPart: _OPERANDS | {"delimiter", "part_index"},
+    exp.Substring: _OPERANDS | {"start", "length"},
+    exp.TimestampTrunc: _OPERANDS | {"unit"},
+    exp.Trim: _OPERANDS | {"position"},
+    exp.TryCast: _OPERANDS | {"to", "safe"},
 }
 """What may be said of a node beside its operands; anything else that sqlglot understands is refused."""
 
@@ -90,7 +91,7 @@ class Term:
 
     def with_expr(self, expr: pl.Expr, dtype: pl.DataType | None = None) -> "Term":
         """The term with another Polars expression for it."""
-        return replace(self, expr=expr, dtype=dtype or self.dtype)
+        return Term(expr, dtype or self.dtype, self.node, self.literal)
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,8 @@ class Scope:
         return builder(self, node)
 
     def _unknown_parts(self, node: Node) -> bool:
-        known = PARTS.get(type(node), frozenset())
-        return any(value and part not in _PARTS and part not in known for part, value in node.args.items())
+        known = PARTS.get(type(node), _OPERANDS)
+        return any(value and part not in known for part, value in node.args.items())
 
     def terms(self, nodes: list[Node]) -> list[Term]:
         """The checked terms of several nodes."""
@@ -174,6 +175,7 @@ def span(node: Node) -> tuple[int, int]:
     return min(meta["start"] for meta in known), max(meta["end"] for meta in known)
 
 
+@lru_cache(maxsize=256)
 def kind_of(dtype: pl.DataType) -> Kind:
     """What a Polars type holds, as a person would say it."""
     if dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum):
@@ -202,7 +204,7 @@ def together(scope: Scope, terms: list[Term], doing: str) -> list[Term]:
     for term in settled:
         if not _alike(known, term):
             raise mismatch(scope, known, term, doing)
-    dtype = common([term.dtype for term in settled])
+    dtype = common(*(term.dtype for term in settled))
     return [cast(term, dtype) for term in settled]
 
 
@@ -211,7 +213,8 @@ def _alike(left: Term, right: Term) -> bool:
     return len(kinds) <= 1 or kinds == {"date", "time"}
 
 
-def common(dtypes: list[pl.DataType]) -> pl.DataType:
+@lru_cache(maxsize=256)
+def common(*dtypes: pl.DataType) -> pl.DataType:
     """The type that holds the values of all the types; exact unless one of them is a float."""
     real = [dtype for dtype in dtypes if dtype != pl.Null]
     if all(dtype.is_numeric() for dtype in real):

@@ -93,10 +93,10 @@ def _told(root: Path, error: Exception) -> StoreError | None:
         remedy = "The last version is intact: free some space, or name another folder with `--store`"
         return StoreError(where, "the disk is full", remedy, retryable=True)
     if code in _CLOSED and str(root) in str(error):
-        remedy = "Allow writing there, or name another folder with `store:` or `--store`"
+        remedy = "Allow writing there, or name another folder with `--store`"
         return StoreError(where, "the folder cannot be written", remedy)
     if code in (errno.ENOTDIR, errno.EEXIST) and str(root) in str(error):
-        return StoreError(where, "the place is taken by a file", "Name a folder with `store:` or `--store`")
+        return StoreError(where, "the place is taken by a file", "Name a folder with `--store`")
     return None
 
 

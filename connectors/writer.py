@@ -1,7 +1,7 @@
 """Writing to the store: one writer at a time, one version at a time, visible whole or not at all.
 
 with exclusive(store, now=now, wait=60) as writer:
-    entry = writer.table("order_lines", lines)
+    entry = writer.parts.table("order_lines", lines, ("customer_id", "order_id", "line_id"))
     version = writer.publish(manifest)
 """
 
@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
+import polars as pl
 from filelock import FileLock, Timeout
 
 from connectors.durable import disk_faults, move, remove, replace_text, sync_all
 from connectors.errors import StoreError
-from connectors.manifest import Manifest
+from connectors.manifest import Entry, Manifest, Part
+from connectors.parts import PartWriter
 from connectors.store import DRAFTS, MANIFEST, POINTER, VERSIONS, Index, Store, Version
 
 LOCK: Final = "refresh.lock"
@@ -45,6 +47,7 @@ def exclusive(
             sweep(store)
             writer = Writer(store, _fresh_id(store, now))
             writer.draft.mkdir(parents=True)
+            writer.work.mkdir()
             yield writer
     finally:
         remove(store.root / DRAFTS)
@@ -71,6 +74,19 @@ class Writer:
     def work(self) -> Path:
         """A folder on the same disk for files that are not to be published."""
         return self.store.root / DRAFTS / "work"
+
+    @property
+    def parts(self) -> PartWriter:
+        """What writes tables and marts into the draft."""
+        return PartWriter(self.draft, f"{VERSIONS}/{self.id}", self.work)
+
+    def scan(self, entry: Entry) -> pl.LazyFrame:
+        """The rows of a table that was written into the draft, its shared parts included."""
+        return pl.scan_parquet([self._place(part) for part in entry.parts], glob=False)
+
+    def _place(self, part: Part) -> Path:
+        path = PurePosixPath(part.path)
+        return self.draft / path.name if path.parent.name == self.id else self.store.root / path
 
     def publish(self, manifest: Manifest) -> Version:
         """The draft as a version, and current: readers find the one before or this one, nothing between."""

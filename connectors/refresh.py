@@ -1,0 +1,253 @@
+"""Sources to a new version of the store: stage, sort and hash, compute the marts, publish.
+
+A refresh that finds the same rows, the same counts and the same settings as the current version publishes
+nothing. One that fails or dies leaves the current version served; what it left behind is swept by the next.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from config.model import Project
+from connectors.content import combined
+from connectors.durable import remove
+from connectors.errors import SourceError, StoreError
+from connectors.manifest import SCHEMA_VERSION, Entry, Manifest, SourceReport
+from connectors.sources import Sources
+from connectors.store import Store, Version
+from connectors.tables import keys
+from connectors.writer import KEPT_VERSIONS, Writer, exclusive
+
+Frame = pl.LazyFrame | pl.DataFrame
+Progress = Callable[[str, float], None]
+Build = Callable[[Mapping[str, pl.LazyFrame], date], Mapping[str, Frame]]
+"""Canonical tables and the as-of day -> marts by name; `order_lines` come sorted by customer."""
+
+ORDER: Final = {"order_lines": ("customer_id", "order_id", "line_id")}
+"""Sort keys of tables that are not stored in the order of their primary key."""
+
+DATED: Final[Mapping[str, str]] = {
+    "order_lines": "ordered_on",
+    "survey_answers": "answered_at",
+    "interactions": "occurred_at",
+    "subscriptions": "started_on",
+    "spend": "spent_on",
+}
+"""Tables in the order in which they are asked for the last day of the data, and the column that tells it."""
+
+_STAGED: Final = 0.4
+_STORED: Final = 0.7
+
+
+class Staged(Protocol):
+    """What staging gives: canonical rows by table, rows set aside by source, and a report on every source."""
+
+    @property
+    def tables(self) -> Mapping[str, pl.LazyFrame]:
+        """Canonical rows by table."""
+
+    @property
+    def quarantine(self) -> Mapping[str, Frame]:
+        """Rows set aside, by source."""
+
+    @property
+    def reports(self) -> Sequence[SourceReport]:
+        """What became of every row, one report a source."""
+
+
+class Stage(Protocol):
+    """Reads every source into `workdir`; raises SourceError when one cannot be read."""
+
+    def __call__(
+        self,
+        folder: Path,
+        project: Project,
+        sources: Sources,
+        *,
+        now: datetime,
+        workdir: Path,
+        progress: Progress,
+    ) -> Staged:
+        """The staged rows of every source."""
+        ...
+
+
+def silent(text: str, share: float) -> None:
+    """The progress callback of a caller who does not care."""
+
+
+def refresh(
+    folder: Path,
+    project: Project,
+    sources: Sources,
+    store: Store,
+    build: Build,
+    *,
+    now: datetime,
+    progress: Progress = silent,
+    rules: str = "",
+    wait: float = 60.0,
+    keep: int = KEPT_VERSIONS,
+    stage: Stage,
+) -> Version:
+    """The version that holds what the sources say `now`: a new one, or the current one when nothing changed.
+
+    `build` makes the marts; `rules` names the state of its rules, so that new rules make a new version of
+    equal data. `progress` is told what is being done and the share that is done, 0 to 1. Waits up to `wait`
+    seconds for another refresh. All but the newest `keep` versions are deleted. Raises SourceError when a
+    source cannot be read or no row is accepted, StoreError when the store cannot be written; then nothing has
+    changed.
+    """
+    with exclusive(store, now=now, wait=wait, waiting=lambda text: progress(text, 0.0)) as writer:
+        run = _Run(writer, project, _intact(store), now, progress)
+        staged = stage(
+            folder, project, sources, now=now, workdir=writer.work, progress=_share(progress, 0.0, _STAGED)
+        )
+        _refuse_nothing(staged)
+        draft = run.manifest(staged, rules)
+        if run.previous and _says_the_same(draft, run.previous.manifest):
+            writer.confirm(now)
+            progress("nothing changed", 1.0)
+            return run.previous
+        marts = run.marts(draft, build)
+        progress("publishing", 0.98)
+        published = writer.publish(draft.model_copy(update={"marts": marts}))
+        writer.prune(keep)
+        progress("done", 1.0)
+        return published
+
+
+@dataclass(frozen=True)
+class _Run:
+    writer: Writer
+    project: Project
+    previous: Version | None
+    now: datetime
+    progress: Progress
+
+    def manifest(self, staged: Staged, rules: str) -> Manifest:
+        """The staged rows, written as parts where they are new, and what is known of them; no marts yet."""
+        tables, quarantine = self._tables(staged), self._quarantine(staged)
+        remove(self.writer.work)
+        return Manifest(
+            id=self.writer.id,
+            refreshed_at=self.now,
+            as_of=self._as_of(tables),
+            content_hash=combined({name: entry.hash for name, entry in tables.items()}),
+            definitions=_definitions(self.project, rules),
+            tables=tables,
+            quarantine=quarantine,
+            sources=tuple(staged.reports),
+        )
+
+    def marts(self, draft: Manifest, build: Build) -> Mapping[str, Entry]:
+        """The marts of the draft: the previous ones where the data, the settings and the day are the same."""
+        before = self.previous.manifest if self.previous else None
+        if before and _basis(draft) == _basis(before):
+            return before.marts
+        self.progress("computing the marts", _STORED)
+        built = build({name: self.writer.scan(entry) for name, entry in draft.tables.items()}, draft.as_of)
+        marts = {}
+        for at, (name, frame) in enumerate(built.items()):
+            self.progress(f"writing the mart {name}", _STORED + 0.25 * at / len(built))
+            marts[name] = self.writer.parts.mart(name, frame, before.marts.get(name) if before else None)
+        return marts
+
+    def _tables(self, staged: Staged) -> dict[str, Entry]:
+        before = self.previous.manifest.tables if self.previous else {}
+        tables = {}
+        for at, (name, rows) in enumerate(staged.tables.items()):
+            share = _STAGED + (_STORED - _STAGED) * at / len(staged.tables)
+            self.progress(f"sorting {name}", share)
+            order = ORDER.get(name, keys(name))
+            tables[name] = self.writer.parts.table(name, rows, order, before.get(name))
+        return tables
+
+    def _quarantine(self, staged: Staged) -> dict[str, Entry]:
+        before = self.previous.manifest.quarantine if self.previous else {}
+        return {
+            source: self.writer.parts.table(f"quarantine-{source}", rows.lazy(), (), before.get(source))
+            for source, rows in staged.quarantine.items()
+        }
+
+    def _as_of(self, tables: Mapping[str, Entry]) -> date:
+        """The stated day, or the last day of the data that was over when the refresh began."""
+        if isinstance(self.project.as_of, date):
+            return self.project.as_of
+        zone = ZoneInfo(self.project.timezone)
+        yesterday = self.now.astimezone(zone).date() - timedelta(days=1)
+        for name, column in DATED.items():
+            if name in tables:
+                last = last_day(self.writer.scan(tables[name]), column, zone.key, yesterday)
+                if last is not None:
+                    return last
+        return yesterday
+
+
+def last_day(rows: pl.LazyFrame, column: str, timezone: str, latest: date) -> date | None:
+    """The last day of a date or instant column in a time zone, up to `latest`; None when there is none."""
+    is_instant = rows.collect_schema()[column] != pl.Date
+    day = pl.col(column).dt.convert_time_zone(timezone).dt.date() if is_instant else pl.col(column)
+    found: Any = rows.select(day.alias("day")).filter(pl.col("day") <= latest).max().collect().item()
+    return found if isinstance(found, date) else None
+
+
+def _share(progress: Progress, start: float, end: float) -> Progress:
+    """A callback for a step that takes the shares from `start` to `end`."""
+    return lambda text, share: progress(text, start + (end - start) * share)
+
+
+def _intact(store: Store) -> Version | None:
+    """The current version to build on; None when there is none or it can no longer be opened."""
+    try:
+        return store.current()
+    except StoreError:
+        return None
+
+
+def _refuse_nothing(staged: Staged) -> None:
+    """An empty result never replaces a good version: SourceError with the reasons that took the rows."""
+    if any(report.accepted for report in staged.reports if report.table):
+        return
+    read = sum(report.rows_read for report in staged.reports)
+    counts = [
+        item for report in staged.reports for item in (*report.quarantined.items(), *report.filtered.items())
+    ]
+    most = ", ".join(f"{reason}: {rows:,}" for reason, rows in sorted(counts, key=lambda item: -item[1])[:5])
+    fault = f"none of the {read:,} rows was accepted ({most})" if most else "the sources hold no rows"
+    remedy = "Correct the mapping in `sources.yaml`, or the export; the last good version stays in use"
+    names = ", ".join(f"`{report.name}`" for report in staged.reports if report.table)
+    where = f"source {names}" if names else "sources"
+    raise SourceError(where, fault, remedy)
+
+
+def _says_the_same(draft: Manifest, before: Manifest) -> bool:
+    """Whether the rows, the counts, the settings and the day are those of the version before."""
+    quarantine = [{name: entry.hash for name, entry in m.quarantine.items()} for m in (draft, before)]
+    return (
+        _basis(draft) == _basis(before) and draft.sources == before.sources and quarantine[0] == quarantine[1]
+    )
+
+
+def _basis(manifest: Manifest) -> tuple[str, str, date]:
+    """All that marts depend on."""
+    return manifest.content_hash, manifest.definitions, manifest.as_of
+
+
+def _definitions(project: Project, rules: str) -> str:
+    settings = project.model_dump(include={"currency", "timezone", "week_start", "fiscal_year_start"})
+    named = {name: str(value) for name, value in settings.items()}
+    return combined(named | {"product": _product(), "rules": rules, "schema": str(SCHEMA_VERSION)})
+
+
+def _product() -> str:
+    try:
+        return version("rapport-dashboard")
+    except PackageNotFoundError:
+        return "source"  # run from a checkout that was never installed

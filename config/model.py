@@ -17,7 +17,7 @@ FILE_NAME = "rapport.yaml"
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
-def one_of(what: str, known: Callable[[], Iterable[str]], example: str) -> AfterValidator:
+def one_of(what: str, known: Callable[[], Iterable[str]], example: str = "") -> AfterValidator:
     """Check that a text is one of the known words; the fault names the nearest of them."""
 
     def check(word: str) -> str:

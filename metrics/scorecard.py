@@ -40,7 +40,7 @@ class Impossible(ValueError):
 
 @dataclass(frozen=True)
 class Economics:
-    """What all segments share: the discount rate of a period, and for how many periods people are acquired."""
+    """What all segments share: the discount rate of a period, and the periods in which people are won."""
 
     discount_rate: float
     acquisition_periods: int = 1

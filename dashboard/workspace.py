@@ -15,6 +15,7 @@ from typing import Final
 from platformdirs import user_cache_path
 
 from config.model import Project, find_project
+from metrics.periods import Calendar
 
 PROJECT_VARIABLE: Final = "RAPPORT_PROJECT"
 STORE_VARIABLE: Final = "RAPPORT_STORE"
@@ -27,6 +28,11 @@ class Workspace:
     folder: Path
     project: Project
     store: Path
+
+    @property
+    def calendar(self) -> Calendar:
+        """How the project cuts time."""
+        return Calendar(self.project.timezone, self.project.week_start, self.project.fiscal_year_start)
 
 
 def open_workspace(

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 from config.errors import ConfigError, Problem
 from config.model import find_project
 from connectors.sources import find_sources
 from dashboard.commands.terminal import CannotRun, ProblemFound, say, show, show_json
+from dashboard.definitions import definitions, mapped_attributes
 from dashboard.workspace import open_workspace, project_folder
+
+T = TypeVar("T")
 
 
 def check(project: Path | None, *, as_json: bool) -> None:
@@ -34,12 +37,14 @@ def check(project: Path | None, *, as_json: bool) -> None:
 
 def problems_of(folder: Path) -> Iterator[Problem]:
     """Every problem of rapport.yaml, sources.yaml and the metric definitions, file by file."""
-    yield from chain(_found(find_project, folder), _found(find_sources, folder))
+    yield from _found(find_project, folder)[1]
+    sources, problems = _found(find_sources, folder)
+    yield from problems
+    yield from definitions(folder, mapped_attributes(sources) if sources else {}).problems
 
 
-def _found(read: Callable[[Path], object], folder: Path) -> tuple[Problem, ...]:
+def _found(read: Callable[[Path], T], folder: Path) -> tuple[T | None, tuple[Problem, ...]]:
     try:
-        read(folder)
+        return read(folder), ()
     except ConfigError as error:
-        return error.problems
-    return ()
+        return None, error.problems

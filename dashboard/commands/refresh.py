@@ -9,7 +9,7 @@ from connectors.store import Store, Version
 from dashboard.commands.sources import show_reports, source_facts
 from dashboard.commands.terminal import progress, show_json
 from dashboard.workspace import Workspace, open_workspace
-from metrics.marts import build
+from metrics import marts
 
 
 def refresh(project: Path | None, store: Path | None, *, as_json: bool, now: datetime) -> None:
@@ -35,13 +35,14 @@ def load(workspace: Workspace, *, now: datetime) -> Version:
 
     Raises ConfigError or SourceError; the version served before stays served then.
     """
+    calendar = workspace.calendar
     with progress() as report:
         return refresh_store(
             workspace.folder,
             workspace.project,
             find_sources(workspace.folder),
             Store(workspace.store),
-            build,
+            lambda tables, as_of: marts.build(tables, calendar, as_of),
             now=now,
             progress=report,
         )

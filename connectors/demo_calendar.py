@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+def whole(values: Floats) -> Ints:
+    """The nearest whole numbers."""
+    return np.asarray(np.rint(values), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,15 @@ class History:
     def quarter_start(self, quarters_before_end: int) -> int:
         """First day of the quarter that lies so many quarters before the last one; 0 at the earliest."""
         return int(np.searchsorted(self.quarters, self.quarters[-1] - quarters_before_end))
+
+    def moments(self, minutes: Ints) -> NDArray[np.datetime64]:
+        """Local date-times of minutes since the start of day 0."""
+        return np.datetime64(self.start, "us") + minutes.astype("timedelta64[m]")
+
+    def decembers(self) -> Ints:
+        """First day of every December of which at least 20 days lie in the history."""
+        opens = np.flatnonzero((self.months % 12 == 11) & (np.diff(self.months, prepend=-1) != 0))
+        return opens[opens + 20 <= self.days]
 
     def seasonal(self, monthly: Sequence[float]) -> Floats:
         """The multiplier of each day's month."""

@@ -1,113 +1,134 @@
-"""When the demonstration's customers order: a Pareto/NBD process on whole days."""
+"""The demonstration's orders: purchases with a time, a channel and a delivery, and who loses us money."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
-from connectors.demo_calendar import Clock, Floats, History, Ints
+from connectors.demo_calendar import Flags, Floats, History, Ints
 from connectors.demo_people import People
+from connectors.demo_purchases import Purchases
 from connectors.demo_truths import Truths
+from connectors.demo_world import World
 
+DAY = 1440
+"""Minutes of a day."""
 _OPENS, _CLOSES = 8 * 60, 22 * 60
+
+TRAITS = ("", "heavy_returner", "service", "returns", "discount", "limit")
+"""What customers lose us money by; the last four are cross-buyers. Codes are positions, 0 is none."""
+HEAVY, SERVICE, RETURNS, DISCOUNT, LIMIT = range(1, 6)
 
 
 @dataclass(frozen=True)
 class Orders:
-    """Orders as parallel arrays, sorted by day and minute. `known` is false for a sale to nobody known."""
+    """Orders as parallel arrays, sorted by time; instants are minutes since the start of day 0.
+
+    `known` is false for a sale to nobody known, whose `customer` only lends its habits; `shipped` is false in
+    stores. `promised` and `delivered` have a meaning for shipped orders alone.
+    """
 
     customer: Ints
-    day: Ints
-    minute: Ints
-    known: NDArray[np.bool_]
-    cancelled: NDArray[np.bool_]
+    placed: Ints
+    known: Flags
+    cancelled: Flags
+    channel: Ints
+    shipped: Flags
+    promised: Ints
+    delivered: Ints
 
     @property
     def size(self) -> int:
         """Number of orders."""
-        return self.day.size
+        return self.placed.size
+
+    @property
+    def day(self) -> Ints:
+        """Day of every order."""
+        return self.placed // DAY
+
+    @property
+    def late(self) -> Flags:
+        """Delivered after the promise."""
+        return self.shipped & (self.delivered > self.promised)
+
+    def only(self, kept: Flags) -> "Orders":
+        """These orders alone."""
+        return Orders(**{field.name: getattr(self, field.name)[kept] for field in fields(self)})
 
 
-def purchases(
-    people: People, history: History, truths: Truths, rng: np.random.Generator
-) -> tuple[Ints, Ints]:
-    """Customer and day of every order, sorted by both.
-
-    The first order falls on the day of joining. Then a customer with rate l and lifetime t orders
-    Poisson(l * m) times within m = min(t, days left), at even times of the segment's clock; on distinct days, so
-    that the number of order days is the model's own.
-    """
-    buyers = np.flatnonzero(people.ordered)
-    first = people.joined[buyers].astype(np.float64)
-    last = np.minimum(first + people.lives[buyers], history.days - 1.0)
-    customer, day = [buyers], [people.joined[buyers]]
-    seasonal = truths.of_segments("seasonal").astype(bool)[people.segment[buyers]]
-    for clock, rows in ((Clock.even(history.days), ~seasonal), (season(history, truths), seasonal)):
-        low, high = clock.operational(first[rows]), clock.operational(last[rows])
-        event = np.repeat(np.arange(low.size), rng.poisson(people.rate[buyers[rows]] * (high - low)))
-        drawn = _distinct(event, low[event], high[event], clock, rng)
-        customer.append(buyers[rows][event])
-        day.append(drawn)
-    return sorted_pairs(np.concatenate(customer), np.concatenate(day))
-
-
-def season(history: History, truths: Truths) -> Clock:
-    """The clock of the seasonal segments."""
-    return Clock.at(history.seasonal(truths.seasonality.monthly))
-
-
-def sorted_pairs(customer: Ints, day: Ints) -> tuple[Ints, Ints]:
-    """Both arrays in the order of customer, then day."""
-    order = np.lexsort((day, customer))
-    return customer[order], day[order]
-
-
-def _distinct(owner: Ints, low: Floats, high: Floats, clock: Clock, rng: np.random.Generator) -> Ints:
-    """A day for every event, after the day of `low`, even in operational time, no day twice for one owner.
-
-    Events that share a day are drawn again, thirty times at most; those of owners without a free day stay.
-    """
-    day = _drawn(low, high, clock, rng)
-    for _ in range(30):
-        again = _repeated(owner, day)
-        if not again.size:
-            break
-        day[again] = _drawn(low[again], high[again], clock, rng)
-    return day
-
-
-def _drawn(low: Floats, high: Floats, clock: Clock, rng: np.random.Generator) -> Ints:
-    when = clock.calendar(low + rng.random(low.size) * (high - low))
-    return np.floor(when).astype(np.int64) + 1
-
-
-def _repeated(owner: Ints, day: Ints) -> Ints:
-    """Positions of events on a day that the same owner has already."""
-    order = np.lexsort((day, owner))
-    same = (np.diff(owner[order]) == 0) & (np.diff(day[order]) == 0)
-    return np.asarray(order[1:][same], dtype=np.int64)
-
-
-def orders(customer: Ints, day: Ints, truths: Truths, rng: np.random.Generator) -> Orders:
-    """All orders: those of the customers, sales to nobody known, and cancelled ones beside them."""
-    guests = _echoes(customer.size, truths.baskets.guests, rng)
-    cancelled = _echoes(customer.size, truths.baskets.cancelled, rng)
-    source = np.concatenate([np.arange(customer.size), guests, cancelled])
-    minute = rng.integers(_OPENS, _CLOSES, source.size)
-    order = np.lexsort((source, minute, day[source]))
-    kind = np.repeat([0, 1, 2], [customer.size, guests.size, cancelled.size])[order]
-    return Orders(customer[source][order], day[source][order], minute[order], kind != 1, kind == 2)
+def orders(bought: Purchases, people: People, world: World) -> Orders:
+    """All orders: the purchases, sales to nobody known, and cancelled orders beside them."""
+    rng, plan = world.rng("orders"), world.truths.baskets
+    guests = _echoes(bought.day.size, plan.guests, rng)
+    cancelled = _echoes(bought.day.size, plan.cancelled, rng)
+    source = np.concatenate([np.arange(bought.day.size), guests, cancelled])
+    placed = bought.day[source] * DAY + rng.integers(_OPENS, _CLOSES, source.size)
+    order = np.lexsort((source, placed))
+    kind = np.repeat([0, 1, 2], [bought.day.size, guests.size, cancelled.size])[order]
+    return _sent(bought.customer[source][order], placed[order], kind, people, world)
 
 
 def _echoes(size: int, share: float, rng: np.random.Generator) -> Ints:
-    return rng.integers(0, max(size, 1), int(size * share)) if size else np.empty(0, dtype=np.int64)
+    return rng.integers(0, max(size, 1), int(size * share)) if size else np.zeros(0, dtype=np.int64)
 
 
-def counts_before(customer: Ints, day: Ints, history: History) -> Ints:
+def _sent(customer: Ints, placed: Ints, kind: Ints, people: People, world: World) -> Orders:
+    """Orders with their channel and, outside stores, promise and delivery."""
+    rng, truths, size = world.rng("deliveries"), world.truths, placed.size
+    channel = _channels(people.segment[customer], truths, rng)
+    day, promised_days = placed // DAY, truths.delivery.promised_days
+    late = rng.random(size) < _lateness(customer, day, people, world)
+    wait = np.where(late, promised_days + rng.geometric(0.35, size), rng.integers(1, promised_days + 1, size))
+    return Orders(
+        customer=customer,
+        placed=placed,
+        known=kind != 1,
+        cancelled=kind == 2,
+        channel=channel,
+        shipped=channel != list(truths.segments).index("store"),
+        promised=(day + promised_days) * DAY + 20 * 60,
+        delivered=(day + wait) * DAY + rng.integers(9 * 60, 19 * 60, size),
+    )
+
+
+def _channels(segment: Ints, truths: Truths, rng: np.random.Generator) -> Ints:
+    names = list(truths.segments)
+    shares = np.array([[truths.order_channels[ours].get(name, 0.0) for name in names] for ours in names])
+    limits = np.cumsum(shares, axis=1)[:, :-1]
+    return np.asarray((rng.random((segment.size, 1)) > limits[segment]).sum(axis=1), dtype=np.int64)
+
+
+def _lateness(customer: Ints, day: Ints, people: People, world: World) -> Floats:
+    failure = world.truths.failure
+    inside = people.region[customer] == list(world.truths.regions).index(failure.region)
+    return np.where(inside & (day >= world.failure_day), failure.late, world.truths.delivery.late)
+
+
+def traits(bought: Purchases, people: People, world: World) -> Ints:
+    """The trait of every customer: so many of all, among those with enough orders."""
+    truths, rng = world.truths, world.rng("traits")
+    counts = np.bincount(bought.customer, minlength=people.size)
+    plain = ~people.december & ~people.outage
+    codes = rng.integers(SERVICE, LIMIT, people.size)
+    codes = np.where(world.seasonal(people.segment) & (rng.random(people.size) < 0.6), LIMIT, codes)
+    cross = _chosen(plain & (counts >= truths.cross_buyers.orders), truths.cross_buyers.share, rng)
+    heavy = _chosen(
+        plain & ~cross & (counts >= truths.heavy_returners.orders), truths.heavy_returners.share, rng
+    )
+    return np.where(heavy, HEAVY, np.where(cross, codes, 0))
+
+
+def _chosen(eligible: Flags, share: float, rng: np.random.Generator) -> Flags:
+    """So large a share of all, drawn from the eligible."""
+    chosen: Flags = eligible & (rng.random(eligible.size) < share / max(eligible.mean(), share, 1e-9))
+    return chosen
+
+
+def recent(orders: Orders, history: History) -> Ints:
     """Orders of the same customer in the calendar quarter before, for every order."""
-    quarter = history.quarters[day]
+    quarter = history.quarters[orders.day]
     span = int(history.quarters[-1]) + 2
-    keys, counts = np.unique(customer * span + quarter, return_counts=True)
-    wanted = customer * span + quarter - 1
-    found = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
+    keys, counts = np.unique(orders.customer * span + quarter, return_counts=True)
+    wanted = orders.customer * span + quarter - 1
+    found = np.minimum(np.searchsorted(keys, wanted), max(keys.size - 1, 0))
     return np.where(keys[found] == wanted, counts[found], 0)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import yaml
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Floats = NDArray[np.float64]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
 Monthly = Annotated[tuple[Positive, ...], Field(min_length=12, max_length=12)]
 
 
@@ -22,20 +23,12 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class CalendarTruth(Part):
-    """When the planted events happen, counted from the ends of the history."""
-
-    timezone: str
-    failure_quarters_before_end: int
-    rival_outage_days_before_end: int
-    rival_outage_days: int
-    loyalty_launch_days: int
-
-
 class Acquisition(Part):
     """Intensity of new customers over the history and within the year."""
 
-    daily_growth: Positive
+    growth: Positive
+    launch: float
+    launch_days: Positive
     monthly: Monthly
     never_ordered: Share
 
@@ -55,18 +48,12 @@ class Segment(Part):
     p: Positive
     q: Annotated[float, Field(gt=1)]
     v: Positive
-    cac: Positive
+    acquisition_cost: Positive
     seasonal: bool = False
 
 
-class Seasonality(Part):
-    """Multipliers of the purchase rate in seasonal segments, January to December."""
-
-    monthly: Monthly
-
-
 class Baskets(Part):
-    """How an order becomes lines."""
+    """How an order becomes lines, and what handling costs."""
 
     lines: tuple[Share, ...]
     focus: Share
@@ -74,7 +61,8 @@ class Baskets(Part):
     discounted: Share
     discounted_november: Share
     discounts: tuple[Share, ...]
-    handling_per_delivery: float
+    cost_per_delivery: float
+    cost_per_line: float
     guests: Share
     cancelled: Share
 
@@ -92,43 +80,239 @@ class Delivery(Part):
 
     promised_days: int
     late: Share
-    late_failure: Share
 
 
 class Returns(Part):
-    """Share of delivered lines that come back and the share of their cost that is recovered."""
+    """Share of lines that come back and the share of their cost that is recovered."""
 
     rate: Share
     recovered: Share
 
 
 class Contacts(Part):
-    """Contacts per order, per late order and per return, and what one costs by channel."""
+    """Contacts per order, per late order and per return, what they cost, and whom bad handling loses."""
 
     per_order: Share
     per_late_order: Share
     per_return: Share
+    again: Share
     costs: Mapping[str, float]
+    lost_unsatisfied: Share
+
+
+class Failure(Part):
+    """The service failure of a region, from a quarter on."""
+
+    region: str
+    segments: tuple[str, ...]
+    quarters_before_last: int
+    late: Share
+    perception: Mapping[str, float]
+    lag_quarters: int
+    retention: Share
+
+
+class Survey(Part):
+    """The panel, its answers on average, and how carelessly some are given."""
+
+    consent: Share
+    most: Count
+    active_days: int
+    invited: Share
+    response: Mapping[str, Share]
+    expectations: Mapping[str, float]
+    gaps: Mapping[str, float]
+    points: Mapping[str, float]
+    straight: Share
+    unanswered: Share
+    after_orders: Share
+
+
+class Link(Part):
+    """What gaps do to the chance of an order after an answer."""
+
+    days: int
+    intercept: float
+    per_log_order: float
+    slopes: Mapping[str, float]
+    gone: Share
+
+
+class December(Part):
+    """Customers who buy in December alone."""
+
+    share: Share
+    segments: tuple[str, ...]
+    back: Share
+    value: Positive
+
+
+class Outage(Part):
+    """Customers whose volume rises while a rival cannot deliver."""
+
+    share: Share
+    segments: tuple[str, ...]
+    days_before_end: int
+    days: int
+    rate: Positive
+    during: Positive
+    after: Positive
+
+
+class Loyalty(Part):
+    """The loyalty programme: its true lift, and who enrols."""
+
+    segments: tuple[str, ...]
+    launch_days: int
+    lift: float
+    intercept: float
+    slope: float
+
+
+class HeavyReturners(Part):
+    """Customers who send most of it back."""
+
+    share: Share
+    orders: int
+    rate: Share
+    recovered: Share
+
+
+class ServiceTrait(Part):
+    """Visits per order and the cost of one."""
+
+    visits: float
+    cost: float
+
+
+class DiscountTrait(Part):
+    """Range of the discount without which nothing is bought."""
+
+    least: Share
+    most: Share
+
+
+class LimitTrait(Part):
+    """Order value, as a share of the segment's."""
+
+    value: Share
+
+
+class Traits(Part):
+    """Why a cross-buyer loses money."""
+
+    service: ServiceTrait
+    returns: Returns
+    discount: DiscountTrait
+    limit: LimitTrait
+
+
+class CrossBuyers(Part):
+    """Customers of many categories who lose money."""
+
+    share: Share
+    orders: int
+    focus: Share
+    traits: Traits
+
+
+class Subscriptions(Part):
+    """The box: plans with their monthly price, churn and plan changes."""
+
+    share: Share
+    a: Positive
+    b: Positive
+    plans: Mapping[str, float]
+    shares: tuple[Share, ...]
+    yearly: Share
+    changed: Share
+    up: Share
+    back: Share
+
+
+class OrderFaults(Part):
+    """Wrong rows among the order lines, and how many of each."""
+
+    test_order: Count
+    impossible_date: Count
+    no_order_number: Count
+    no_amount: Count
+    duplicate: Count
+    orphan_return: Count
+
+
+class CustomerFaults(Part):
+    """Wrong rows among the customers."""
+
+    duplicate: Count
+    no_number: Count
+    impossible_date: Count
+
+
+class AnswerFaults(Part):
+    """Wrong rows among the survey answers."""
+
+    refused: Count
+
+
+class Faults(Part):
+    """Wrong rows, by file."""
+
+    orders: OrderFaults
+    customers: CustomerFaults
+    answers: AnswerFaults
 
 
 class Truths(Part):
     """Every parameter that the generator reads."""
 
-    calendar: CalendarTruth
     acquisition: Acquisition
     regions: Mapping[str, Share]
     segments: Mapping[str, Segment]
-    seasonality: Seasonality
+    seasonality: Monthly
     order_channels: Mapping[str, Mapping[str, Share]]
     baskets: Baskets
     affinities: tuple[Affinity, ...]
     delivery: Delivery
     returns: Returns
     contacts: Contacts
+    failure: Failure
+    survey: Survey
+    link: Link
+    december: December
+    outage: Outage
+    loyalty: Loyalty
+    heavy_returners: HeavyReturners
+    cross_buyers: CrossBuyers
+    subscriptions: Subscriptions
+    faults: Faults
+    kano: Mapping[str, Literal["A", "O", "M", "I"]]
 
     def of_segments(self, name: str) -> Floats:
         """One parameter of every segment, in the order of `segments`."""
         return np.array([getattr(segment, name) for segment in self.segments.values()], dtype=np.float64)
+
+
+def control(truths: Truths) -> Truths:
+    """The same retailer with nothing planted: no failure, no link, no odd customers, no affinities."""
+
+    def put(part: Part, **values: object) -> Part:
+        return part.model_copy(update=values)
+
+    return truths.model_copy(
+        update={
+            "affinities": (),
+            "baskets": put(truths.baskets, focus_per_recent_order=0.0),
+            "contacts": put(truths.contacts, lost_unsatisfied=0.0),
+            "failure": put(truths.failure, late=truths.delivery.late, perception={}),
+            "link": put(truths.link, slopes=dict.fromkeys(truths.link.slopes, 0.0)),
+            "december": put(truths.december, share=0.0),
+            "outage": put(truths.outage, share=0.0),
+            "loyalty": put(truths.loyalty, lift=0.0, slope=0.0),
+            "heavy_returners": put(truths.heavy_returners, share=0.0),
+            "cross_buyers": put(truths.cross_buyers, share=0.0),
+        }
+    )
 
 
 class Category(Part):
@@ -158,6 +342,10 @@ class Catalogue(Part):
         """Products of a category: every noun in every range."""
         return len(self.ranges) * len(next(iter(self.categories.values())).nouns)
 
+    def of_categories(self, name: str) -> Floats:
+        """One number of every category, in order."""
+        return np.array([getattr(one, name) for one in self.categories.values()], dtype=np.float64)
+
 
 class Culture(Part):
     """Given and family names; `script` spells what is not Latin, `joined` puts the family first, unspaced."""
@@ -173,6 +361,13 @@ class Names(Part):
     """Cultures with their share of customers."""
 
     cultures: tuple[Culture, ...]
+
+
+class Comments(Part):
+    """What respondents write: by dimension when they miss something, in general when they do not."""
+
+    missed: Mapping[str, tuple[str, ...]]
+    pleased: tuple[str, ...]
 
 
 def shipped(name: str) -> str:
@@ -196,3 +391,9 @@ def catalogue() -> Catalogue:
 def names() -> Names:
     """The shipped names of people."""
     return Names.model_validate(yaml.safe_load(shipped("names.yaml")))
+
+
+@cache
+def comments() -> Comments:
+    """The shipped words of respondents."""
+    return Comments.model_validate(yaml.safe_load(shipped("comments.yaml")))

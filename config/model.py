@@ -66,7 +66,7 @@ class Project(BaseModel):
     )
     store: str = Field("store", min_length=1, description="Folder of the store, relative to the project.")
     min_n: int = Field(5, ge=1, description="Figures over fewer people or rows than this are not shown.")
-    access: Access = Field(Access(), description="Who may see what of a person.")
+    access: Access = Field(Access(), description="What of a person the pages show.")
 
 
 def find_project(folder: Path) -> Project:

@@ -182,7 +182,7 @@ class _Builder:
     def _is_new(self, key: yaml.Node, seen: dict[str, yaml.Node], location: Location) -> bool:
         if not isinstance(key, yaml.ScalarNode):
             self._fault(location, key, "a key must be a text", "Write `key: value`", "key")
-        elif key.value == "<<":
+        elif key.value == "<<" and not key.style:
             self._fault(location, key, "`<<` is not supported", "Write the keys out", "key")
         elif key.value in seen:
             self._duplicate(location, key, seen[key.value])

@@ -1,5 +1,7 @@
 """What a person is told when a source cannot be read or the store cannot be written."""
 
+from collections.abc import Iterable
+
 from config.errors import sentence
 
 
@@ -21,3 +23,15 @@ class SourceError(Exception):
 
 class StoreError(SourceError):
     """A store that cannot be opened or written: a full disk, missing parts, another schema, a lock."""
+
+
+class SourceErrors(SourceError):
+    """Several faults found at once; `str()` shows one a line."""
+
+    def __init__(self, errors: Iterable[SourceError]) -> None:
+        self.errors = tuple(one for error in errors for one in getattr(error, "errors", (error,)))
+        first = self.errors[0]
+        super().__init__(
+            first.where, first.fault, first.remedy, retryable=all(e.retryable for e in self.errors)
+        )
+        self.args = ("\n".join(map(str, self.errors)),)

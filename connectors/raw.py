@@ -8,9 +8,13 @@ from typing import Final, Self
 import polars as pl
 
 from connectors.manifest import SourceFile
+from connectors.sources import Source
 
 ROW: Final = "(row)"
 """Column of raw rows: the number of the row within its source, from 0, over all files."""
+
+OWN: Final = "(own row)"
+"""Column of joined rows: the row number of the source that the others were joined to."""
 
 REJECTED: Final = {ROW: pl.UInt32, "column": pl.String, "value": pl.String, "reason": pl.String}
 """Columns of rejected rows that stand before the original ones."""
@@ -40,7 +44,7 @@ class Raw:
     `frame` holds their columns and `ROW`, without the rows in `rejected`, which has ROW, column, value and
     reason and then the original columns as far as they could be told apart. `starts` is the first row number
     of each file; `rows` counts all rows, the rejected ones included. `lacking` names, for a column that not
-    every file has, the files without it.
+    every file has, the files without it, and `origins` the source of a column that was joined.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Raw:
     twice: frozenset[str] = frozenset()
     lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     text: bool = True
+    origins: Mapping[str, Source] = field(default_factory=dict)
 
     @classmethod
     def of(cls, name: str, pieces: Sequence[Piece]) -> Self:
@@ -76,7 +81,7 @@ class Raw:
     @property
     def columns(self) -> dict[str, pl.DataType]:
         """Their columns with their types."""
-        return {name: dtype for name, dtype in self.frame.collect_schema().items() if name != ROW}
+        return {name: dtype for name, dtype in self.frame.collect_schema().items() if name not in (ROW, OWN)}
 
 
 def _shifted(frame: pl.LazyFrame, start: int) -> pl.LazyFrame:

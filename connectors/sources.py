@@ -17,7 +17,7 @@ ROW_NUMBER: Final = "row_number"
 """The word in `columns` that stands for the number of the row within its source."""
 
 Constant: TypeAlias = int | float | bool
-Timezone = Annotated[str, one_of("time zone", available_timezones)]
+Timezone = Annotated[str, one_of("time zone", available_timezones, "Europe/Berlin")]
 Mark = Literal[".", ","]
 
 
@@ -42,7 +42,7 @@ class ColumnMap(_Model):
     timezone: Timezone | None = Field(
         None, description="Time zone of times without one; default: the source's."
     )
-    values: Mapping[str, str | None] = Field(
+    values: Mapping[str, str | Constant | None] = Field(
         default_factory=dict, description="Their values and what each becomes: `{canceled: cancelled}`."
     )
     otherwise: Literal["keep", "null", "quarantine"] = Field(
@@ -69,6 +69,9 @@ class Join(_Model):
         "inner", description="inner: rows without a match are filtered and counted; left: they stay."
     )
     reason: str = Field("", description="Name under which the unmatched rows of this source are counted.")
+    many: bool = Field(
+        False, description="Whether a row may meet several of the other source; then it counts once for each."
+    )
 
     @property
     def keys(self) -> Mapping[str, str]:

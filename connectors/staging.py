@@ -1,0 +1,297 @@
+"""Sources to canonical tables: every row is accepted, quarantined, filtered or merged, and counted as such.
+
+One streaming pass over a source writes the accepted rows; only the rows at fault are looked at again.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from config.model import Project
+from connectors.duplicates import PART, repeated_keys, repeated_rows
+from connectors.errors import SourceError, SourceErrors
+from connectors.files import read_files
+from connectors.joins import Joined, joined
+from connectors.manifest import SourceReport
+from connectors.mapping import DROP, Check, Plan, plan
+from connectors.quarantine import write_quarantine
+from connectors.raw import ROW, Raw
+from connectors.sources import ROW_NUMBER, DatabaseSource, Source, Sources
+from connectors.tables import TABLES, dtypes, keys
+
+Progress = Callable[[str, float], None]
+
+_REPAIRS: Final = "(repairs)"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Canonical rows by table, quarantined rows by source, and a report on every source.
+
+    Tables have every canonical column (null where no source maps it) and then the attributes. A table that
+    no source fills is absent.
+    """
+
+    tables: Mapping[str, pl.LazyFrame]
+    quarantine: Mapping[str, pl.LazyFrame]
+    reports: tuple[SourceReport, ...]
+
+
+def stage(
+    folder: Path,
+    project: Project,
+    sources: Sources,
+    *,
+    now: datetime,
+    workdir: Path,
+    progress: Progress = lambda words, share: None,
+) -> Staged:
+    """Read every source of a project and write its accepted and its quarantined rows into `workdir`.
+
+    `now` is the time of the refresh: what lies after it is quarantined. Raises SourceErrors with everything
+    that keeps sources from being read as a whole.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    return _Staging(folder, project, sources, now, workdir, progress).run()
+
+
+@dataclass
+class _Load:
+    """One source on its way into its table."""
+
+    source: Source
+    raw: Raw
+    plan: Plan
+    rows_read: int
+    accepted: Path
+    rest: Path
+    merged: int = 0
+    unmatched: Mapping[str, int] = field(default_factory=dict)
+    repeated: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+    def rows(self) -> pl.LazyFrame:
+        """The accepted rows, without those found to repeat a key."""
+        rows = pl.scan_parquet(self.accepted)
+        if self.repeated.height:
+            rows = rows.filter(~pl.col(ROW).is_in(self.repeated[ROW].implode()))
+        return rows
+
+
+@dataclass
+class _Staging:
+    folder: Path
+    project: Project
+    sources: Sources
+    now: datetime
+    workdir: Path
+    progress: Progress
+    raws: dict[str, Raw] = field(default_factory=dict)
+    faults: list[SourceError] = field(default_factory=list)
+    reports: dict[str, SourceReport] = field(default_factory=dict)
+    quarantine: dict[str, pl.LazyFrame] = field(default_factory=dict)
+
+    def run(self) -> Staged:
+        listed = self.sources.sources
+        for at, source in enumerate(listed):
+            self.progress(f"Reading `{source.name}`", 0.3 * at / len(listed))
+            self._collect(lambda s=source: self.raws.setdefault(s.name, self._read(s)))  # type: ignore[misc]  # bound now
+        self._stop_on_faults()
+        loads = self._loads()
+        self._stop_on_faults()
+        for at, load in enumerate(loads):
+            self.progress(f"Checking `{load.source.name}`", 0.3 + 0.6 * at / len(loads))
+            self._pass(load)
+        tables = {name: [one for one in loads if one.source.table == name] for name in TABLES}
+        for name, parts in tables.items():
+            self._find_repeated(name, parts)
+        for load in loads:
+            self._report(load)
+        for source in listed:
+            if not source.table:
+                self._report_joined(source)
+        self.progress("Staged", 1.0)
+        rows = {name: _table(name, parts) for name, parts in tables.items() if parts}
+        return Staged(
+            rows, self.quarantine, tuple(self.reports[s.name] for s in listed if s.name in self.reports)
+        )
+
+    def _ordered_reports(self) -> Iterator[SourceReport]:
+        for source in self.sources.sources:
+            names = (f"{source.name} before joins", source.name)
+            yield from (self.reports[name] for name in names if name in self.reports)
+
+    def _collect(self, make: Callable[[], object]) -> None:
+        try:
+            make()
+        except SourceError as error:
+            self.faults.append(error)
+
+    def _stop_on_faults(self) -> None:
+        if self.faults:
+            raise SourceErrors(self.faults)
+
+    def _read(self, source: Source) -> Raw:
+        if isinstance(source, DatabaseSource):
+            from connectors.databases import read_database  # drivers are loaded by who needs them
+
+            return read_database(source, self.folder, self.workdir)
+        return read_files(source, self.folder, self.workdir)
+
+    def _loads(self) -> list[_Load]:
+        loads: list[_Load] = []
+        for source in self.sources.sources:
+            if source.table:
+                self._collect(lambda s=source: loads.append(self._load(s)))  # type: ignore[misc]  # bound now
+        return loads
+
+    def _load(self, source: Source) -> _Load:
+        raw, unmatched = self.raws[source.name], dict[str, int]()
+        if source.joins:
+            found = joined(source, raw, self._other, self.workdir / f"{source.name}.joined")
+            self._report_own(source, raw, found)
+            raw, unmatched = found.raw, dict(found.unmatched)
+        rows, merged = raw.rows, 0
+        if source.duplicates == "merge":
+            raw, merged = _merged(raw)
+        made = plan(raw, source, self.project, self.now)
+        accepted, rest = (self.workdir / f"{source.name}.{kind}" for kind in ("accepted", "rest"))
+        return _Load(source, raw, made, rows, accepted, rest, merged, unmatched)
+
+    def _other(self, name: str) -> tuple[Source, Raw]:
+        return self.sources.named(name), self.raws[name]
+
+    def _pass(self, load: _Load) -> None:
+        """The one pass over a source: accepted rows to one file, flags of all other rows to another."""
+        flags = [f"check:{at}" for at in range(len(load.plan.checks))]
+        good = (pl.col(DROP) == 0) & ~pl.any_horizontal(flags)
+        ours = (pl.col(f"ours:{name}").alias(name) for name in load.plan.columns)
+        accepted = load.plan.rows.filter(good).select(ROW, *ours, _repairs(load.plan).alias(_REPAIRS))
+        rest = load.plan.rows.filter(~good).select(ROW, DROP, *flags)
+        pl.collect_all([
+            accepted.sink_parquet(load.accepted, compression="lz4", lazy=True),
+            rest.sink_parquet(load.rest, compression="lz4", lazy=True),
+        ])  # fmt: skip
+
+    def _find_repeated(self, table: str, loads: Sequence[_Load]) -> None:
+        if not loads or (len(loads) == 1 and _numbered(loads[0].source, table)):
+            return
+        parts = [pl.scan_parquet(load.accepted).drop(_REPAIRS) for load in loads]
+        found = repeated_keys(parts, keys(table))
+        for at, load in enumerate(loads):
+            load.repeated = found.filter(pl.col(PART) == at)
+
+    def _report(self, load: _Load) -> None:
+        same = (
+            load.repeated.filter("same")
+            if load.source.duplicates == "merge" and load.repeated.height
+            else None
+        )
+        merged = same.height if same is not None else 0
+        faults, checks = _faults(load, merge=merged > 0)
+        target = self.workdir / f"{load.source.name}.quarantine"
+        quarantined = write_quarantine(load.raw, faults, checks, target)
+        if quarantined:
+            self.quarantine[load.source.name] = pl.scan_parquet(target)
+        accepted = pl.scan_parquet(load.accepted).select(pl.len()).collect().item() - load.repeated.height
+        self.reports[load.source.name] = SourceReport(
+            name=load.source.name,
+            table=load.source.table,
+            files=load.raw.files,
+            rows_read=load.rows_read,
+            accepted=accepted,
+            quarantined=quarantined,
+            filtered={**load.unmatched, **_filtered(load)},
+            merged=load.merged + merged,
+            repaired=_repaired(load),
+            notes=load.raw.notes,
+        )
+
+    def _report_own(self, source: Source, raw: Raw, found: Joined) -> None:
+        """What became of a source's own rows when others were joined to it."""
+        quarantined = self._write_rejected(source, raw)
+        lost = sum(found.own.values())
+        self.reports[f"{source.name} before joins"] = SourceReport(
+            name=f"{source.name} before joins",
+            files=raw.files,
+            rows_read=raw.rows,
+            accepted=raw.rows - sum(quarantined.values()) - lost,
+            quarantined=quarantined,
+            filtered=dict(found.own),
+            notes=raw.notes,
+        )
+
+    def _report_joined(self, source: Source) -> None:
+        raw = self.raws[source.name]
+        quarantined = self._write_rejected(source, raw)
+        self.reports[source.name] = SourceReport(
+            name=source.name,
+            files=raw.files,
+            rows_read=raw.rows,
+            accepted=raw.rows - sum(quarantined.values()),
+            quarantined=quarantined,
+            notes=raw.notes,
+        )
+
+    def _write_rejected(self, source: Source, raw: Raw) -> dict[str, int]:
+        target = self.workdir / f"{source.name}.rejected"
+        counts = write_quarantine(raw, None, (), target)
+        if counts:
+            self.quarantine[source.name] = pl.scan_parquet(target)
+        return counts
+
+
+def _merged(raw: Raw) -> tuple[Raw, int]:
+    """The rows of a source without those that are equal to an earlier one in every column."""
+    again = repeated_rows(raw.frame, list(raw.columns))
+    if not again.len():
+        return raw, 0
+    return replace(raw, frame=raw.frame.filter(~pl.col(ROW).is_in(again.implode()))), again.len()
+
+
+def _repairs(made: Plan) -> pl.Expr:
+    """The repairs of a row as the bits of one number."""
+    bits = [pl.col(f"repair:{at}").cast(pl.UInt16) * 2**at for at in range(len(made.repairs))]
+    return pl.sum_horizontal(bits).cast(pl.UInt16) if bits else pl.lit(0, pl.UInt16)
+
+
+def _repaired(load: _Load) -> dict[str, int]:
+    counts = load.rows().group_by(_REPAIRS).len().collect()
+    return {
+        what: sum(n for bits, n in counts.iter_rows() if bits >> at & 1)
+        for at, what in enumerate(load.plan.repairs)
+    }
+
+
+def _filtered(load: _Load) -> dict[str, int]:
+    counts = pl.scan_parquet(load.rest).filter(pl.col(DROP) > 0).group_by(DROP).len().collect().sort(DROP)
+    return {load.plan.drops[at - 1]: n for at, n in counts.iter_rows()}
+
+
+def _numbered(source: Source, table: str) -> bool:
+    """Whether the key holds the row's own number, so that it cannot repeat."""
+    return any(source.columns.get(key, ROW_NUMBER) == ROW_NUMBER for key in keys(table))
+
+
+def _faults(load: _Load, *, merge: bool) -> tuple[pl.LazyFrame, tuple[Check, ...]]:
+    """The rows at fault with their flags, those that repeat a key included."""
+    rest = pl.scan_parquet(load.rest).filter(pl.col(DROP) == 0).drop(DROP)
+    repeated = load.repeated.filter(~pl.col("same")) if merge else load.repeated
+    names = keys(load.source.table)
+    check = Check(", ".join(names), f"another row has the same {' and '.join(f'`{name}`' for name in names)}")
+    at = len(load.plan.checks)
+    again = repeated.lazy().select(ROW, pl.lit(value=True).alias(f"check:{at}")) if repeated.height else None
+    frames = [rest] if again is None else [rest, again]
+    flags = pl.concat(frames, how="diagonal").with_columns(pl.exclude(ROW).fill_null(value=False))
+    return flags, (*load.plan.checks, check) if again is not None else load.plan.checks
+
+
+def _table(name: str, loads: Sequence[_Load]) -> pl.LazyFrame:
+    """All rows of a table, every canonical column first."""
+    rows = pl.concat([load.rows().drop(ROW, _REPAIRS) for load in loads], how="diagonal_relaxed")
+    types, there = dtypes(name), rows.collect_schema().names()
+    canonical = [pl.col(n) if n in there else pl.lit(None, t).alias(n) for n, t in types.items()]
+    return rows.select(*canonical, *(pl.col(n) for n in there if n not in types))

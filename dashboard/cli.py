@@ -69,6 +69,36 @@ def refresh(project: Folder = None, store: StoreFolder = None, as_json: Json = F
 
 
 @app.command()
+def query(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of metrics.")],
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN|GRAIN", help="Split by a column or by week, month, quarter, year."),
+    ] = None,
+    where: Annotated[str | None, typer.Option(metavar="EXPR", help="Which customers or lines count.")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DAY", help="First day: 2026-05-31, 2026-05, 2026-Q2, 2026."),
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="DAY", help="Last day, written like --from.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="DAY", help="Count what had happened by this day.")
+    ] = None,
+    project: Folder = None,
+    store: StoreFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Print figures by name, over all of history unless a window is given."""
+    from dashboard.commands.query import Question
+    from dashboard.commands.query import query as print_figures
+
+    question = Question(names, tuple(by or ()), where, start, end, as_of)
+    print_figures(project, store, question, as_json=as_json)
+
+
+@app.command()
 def check(project: Folder = None, store: StoreFolder = None, as_json: Json = False) -> None:
     """Check rapport.yaml, sources.yaml and the metric definitions; print every problem at once."""
     from dashboard.commands.check import check as check_project

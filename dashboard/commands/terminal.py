@@ -95,11 +95,11 @@ def progress() -> Iterator[Report]:
 
 def explained(error: Exception) -> int:
     """Say on standard error what went wrong; the exit code that goes with it."""
-    from config.errors import ConfigError
+    from config.errors import ConfigError, Fault
     from connectors.errors import SourceError
 
     match error:
-        case ProblemFound():
+        case ProblemFound() | Fault():
             say(str(error))
             return PROBLEM_FOUND
         case CannotRun() | ConfigError() | SourceError():

@@ -62,7 +62,7 @@ def _rows(scope: Scope, node: exp.Count) -> Term:
 
 def share(scope: Scope, node: exp.PercentileCont) -> Term:
     """`percentile(x, 0.9)` (or `quantile_cont`): linear between the two nearest values."""
-    return _percentile(scope, node, node.this, node.expression)
+    return _percentile(scope, node, node.this, scope.part(node, "expression"))
 
 
 def share_within(scope: Scope, node: exp.WithinGroup) -> Term:

@@ -89,7 +89,7 @@ def _as_date(scope: Scope, term: Term, node: exp.Cast) -> Term:
     term = scope.expect(term, "date", "time", "text")
     if term.kind == "text":
         return Term(term.expr.str.to_date(_FORMATS["date"], strict=False), pl.Date(), node)
-    return Term(term.expr.cast(pl.Date), pl.Date(), node)
+    return Term(term.expr.dt.date(), pl.Date(), node)
 
 
 def _as_time(scope: Scope, term: Term, node: exp.Cast) -> Term:

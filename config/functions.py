@@ -58,7 +58,7 @@ def _known(units: Mapping[str, object]) -> str:
 
 def truncated(scope: Scope, node: exp.TimestampTrunc | exp.DateTrunc) -> Term:
     """`date_trunc('month', date)`: the first day of the period; weeks start on Monday."""
-    unit = node.args["unit"].name.upper()
+    unit = scope.part(node, "unit").name.upper()
     if unit not in _TRUNCATE:
         raise scope.fail(node, f"unknown period `{unit.lower()}`", _known(_TRUNCATE))
     term = scope.of_kind(node.this, "date", "time")
@@ -71,7 +71,7 @@ def between_dates(scope: Scope, node: exp.DateDiff) -> Term:
     if unit not in _DISTANCES:
         raise scope.fail(node, f"unknown unit `{unit.lower()}`", _known(_DISTANCES))
     last, first = (
-        scope.of_kind(part, "date", "time").expr.cast(pl.Date) for part in (node.this, node.expression)
+        scope.of_kind(part, "date", "time").expr.dt.date() for part in (node.this, node.expression)
     )
     return Term(_DISTANCES[unit](first, last).cast(pl.Int64), pl.Int64(), node)
 
@@ -176,7 +176,7 @@ def end_of_text(scope: Scope, node: exp.Left | exp.Right) -> Term:
 def replaced(scope: Scope, node: exp.Replace) -> Term:
     """`replace(text, old, new)`: every occurrence; old and new are written texts."""
     term, old = scope.of_kind(node.this, "text"), written(scope, node.expression)
-    new = scope.of_kind(node.args["replacement"], "text").literal
+    new = scope.of_kind(scope.part(node, "replacement"), "text").literal
     if not isinstance(new, str):
         raise scope.fail(
             node, "replace() needs its new text written out", "Write the text itself in single quotes"
@@ -186,8 +186,8 @@ def replaced(scope: Scope, node: exp.Replace) -> Term:
 
 def split_part(scope: Scope, node: exp.SplitPart) -> Term:
     """`split_part(text, separator, n)`: the n-th part, from 1; empty when there are fewer."""
-    term, separator = scope.of_kind(node.this, "text"), written(scope, node.args["delimiter"])
-    at = whole(scope, node.args["part_index"], least=1, most=_FAR)
+    term, separator = scope.of_kind(node.this, "text"), written(scope, scope.part(node, "delimiter"))
+    at = whole(scope, scope.part(node, "part_index"), least=1, most=_FAR)
     part = term.expr.str.split(separator).list.get(at - 1, null_on_oob=True)
     return Term(pl.when(term.expr.is_not_null()).then(part.fill_null("")), pl.String(), node)
 

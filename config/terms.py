@@ -130,6 +130,13 @@ class Scope:
         """The checked terms of several nodes."""
         return [self.term(node) for node in nodes]
 
+    def part(self, node: Node, name: str) -> Node:
+        """A part that a function needs."""
+        found = node.args.get(name)
+        if not isinstance(found, exp.Expr):
+            raise self.fail(node, f"`{self.words(node)}` needs another value", "Add it before the `)`")
+        return found
+
     def of_kind(self, node: Node, *kinds: Kind) -> Term:
         """The term of a node that must be of one of the kinds, or null."""
         return self.expect(self.term(node), *kinds)
@@ -219,8 +226,8 @@ def common(*dtypes: pl.DataType) -> pl.DataType:
     real = [dtype for dtype in dtypes if dtype != pl.Null]
     if all(dtype.is_numeric() for dtype in real):
         return _common_number(real)
-    times = [dtype for dtype in real if dtype.base_type() is pl.Datetime]
-    return (times or real)[0]
+    times = [dtype for dtype in real if isinstance(dtype, pl.Datetime)]
+    return next((dtype for dtype in times if dtype.time_zone), (*times, *real)[0])
 
 
 def _common_number(dtypes: list[pl.DataType]) -> pl.DataType:
@@ -240,7 +247,7 @@ def cast(term: Term, dtype: pl.DataType) -> Term:
     """The term in a type that holds its values."""
     if term.dtype == dtype:
         return term
-    if isinstance(dtype, pl.Datetime) and dtype.time_zone:
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone and not getattr(term.dtype, "time_zone", None):
         return term.with_expr(
             term.expr.cast(pl.Datetime(dtype.time_unit)).dt.replace_time_zone(dtype.time_zone), dtype
         )

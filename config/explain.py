@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import yaml
@@ -299,17 +300,9 @@ def _at_top(name: object, errors: list[ErrorDetails]) -> bool:
     return any(error["loc"][-1] == name and (_words(error) or error["type"] in _EXPECTED) for error in errors)
 
 
-_schemas: dict[int, tuple[TypeAdapter[Any], Schema]] = {}
-
-
+@lru_cache(maxsize=32)
 def json_schema(adapter: TypeAdapter[Any]) -> Schema:
-    """JSON Schema of a model, made once; empty for a model that has none."""
-    if id(adapter) not in _schemas:
-        _schemas[id(adapter)] = (adapter, _make_schema(adapter))
-    return _schemas[id(adapter)][1]
-
-
-def _make_schema(adapter: TypeAdapter[Any]) -> Schema:
+    """JSON Schema of a model; empty for a model that has none."""
     try:
         return adapter.json_schema()
     except (PydanticInvalidForJsonSchema, PydanticUserError):

@@ -7,6 +7,7 @@ loaded = read_many(sorted(folder.glob("metrics/*.yaml")), Metric, under="metrics
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -117,14 +118,13 @@ def open_document(
 ) -> Document:
     """The plain document of a file, or of an unsaved text for it; its `faults` say what is wrong."""
     if text is not None:
-        return compose(text, str(path), environ)
+        return _composed(text, path, environ)
     try:
         data = path.read_bytes()
         if len(data) > _LARGEST_FILE:
-            return _unreadable(
-                path, f"the file has {len(data):,} bytes, the limit is {_LARGEST_FILE:,}", "Split it"
-            )
-        return compose(data.decode("utf-8-sig"), str(path), environ)
+            fault = f"the file has {len(data):,} bytes, the limit is {_LARGEST_FILE:,}"
+            return _unreadable(path, fault, "Split it")
+        return _composed(data.decode("utf-8-sig"), path, environ)
     except FileNotFoundError:
         return _unreadable(path, "the file does not exist", _missing_remedy(path))
     except UnicodeDecodeError as error:
@@ -133,6 +133,18 @@ def open_document(
         return _unreadable(
             path, f"the file cannot be read ({error.strerror})", "Check the path and its permissions"
         )
+
+
+def _composed(text: str, path: Path, environ: Mapping[str, str] | None) -> Document:
+    if environ is None:
+        return _unchanged(text, str(path))
+    return compose(text, str(path), environ)
+
+
+@lru_cache(maxsize=256)
+def _unchanged(text: str, path: str) -> Document:
+    """Document of a text: the same text gives the same document, so an edit re-reads one file of many."""
+    return compose(text, path, None)
 
 
 def _unreadable(path: Path, fault: str, remedy: str) -> Document:

@@ -316,9 +316,10 @@ def outcome(text: str, compile_here: Callable[..., Compiled]) -> ExpressionError
 
 
 WORDS = """
-    + - * / % ( ) , . = < > { } ' " ` || :: ; -- /* NULL TRUE 1 0.5 'a' {orders} pric quantity price region gift
-    ordered_on AND OR NOT IN IS LIKE BETWEEN CASE WHEN THEN ELSE END CAST AS sum count coalesce replace split_part
-    date_trunc percentile substring FILTER WHERE DISTINCT SELECT FROM INTERVAL DATE '2024-01-31' DAY round
+    + - * / % ( ) , . = < > { } ' " ` || :: ; -- /* NULL TRUE 1 0.5 'a' {orders} pric quantity price region
+    gift ordered_on AND OR NOT IN IS LIKE BETWEEN CASE WHEN THEN ELSE END CAST AS sum count coalesce replace
+    date_trunc split_part percentile substring FILTER WHERE DISTINCT SELECT FROM INTERVAL DATE DAY round
+    '2024-01-31'
 """
 
 

@@ -1,8 +1,10 @@
 """What the expression language means where SQL leaves a choice, and what it refuses."""
 
+import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -329,3 +331,9 @@ def test_any_text_is_compiled_or_refused_at_a_place_within_it(text: str) -> None
     for compile_here in (compile_expression, compile_aggregate):
         error = outcome(text, compile_here)
         assert error is None or 0 <= error.offset <= len(text)
+
+
+def test_guide_names_every_function() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "expressions.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"\w+", guide))
+    assert set(KNOWN_FUNCTIONS) | set(KNOWN_AGGREGATES) <= words

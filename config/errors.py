@@ -116,7 +116,8 @@ def similar(word: str, known: Sequence[str]) -> list[str]:
     folded = {name.casefold(): name for name in reversed(known)}
     cutoff = _SIMILARITY if len(word) > 4 else _SIMILARITY_OF_SHORT
     near = get_close_matches(word.casefold(), folded, n=2, cutoff=cutoff)
-    equal = [name for name in near if _likeness(word, name) > _likeness(word, near[0]) - _CLOSE]
+    swapped = [name for name in folded if sorted(name) == sorted(word.casefold())]
+    equal = swapped or [name for name in near if _likeness(word, name) > _likeness(word, near[0]) - _CLOSE]
     part = [name for name in folded if word.casefold() in name.split("_")]
     return [folded[name] for name in equal or part[:2]]
 

@@ -65,13 +65,19 @@ class Explainer:
 
         A key that is missing because it was misspelt is told once, at the misspelling.
         """
-        groups = _by_union(self.document, self.top, errors)
+        groups = _by_union(self.document, self.top, [error for error in errors if not self._is_echo(error)])
         misspelt = {intended for group in groups for error in group for intended in self._intended(error)}
         for group in groups:
             if len(group) > 1:
                 yield self._either(group)
             elif group[0]["type"] != "missing" or group[0]["loc"] not in misspelt:
                 yield self._one(group[0])
+
+    def _is_echo(self, error: ErrorDetails) -> bool:
+        """Whether a list is called too short only because its broken items were not counted."""
+        node = self.document.written((*self.top, *error["loc"]))
+        least = error.get("ctx", {}).get("min_length", 0) if error["type"] == "too_short" else 0
+        return isinstance(node, yaml.CollectionNode) and 0 < least <= len(node.value)
 
     def _intended(self, error: ErrorDetails) -> list[Location]:
         if error["type"] != "extra_forbidden":
@@ -82,7 +88,7 @@ class Explainer:
     def _either(self, group: list[ErrorDetails]) -> Problem:
         location = (*self.top, *group[0]["loc"])
         node, words = self.document.written(location), [word for error in group for word in _words(error)]
-        expected = " or ".join(dict.fromkeys(part for error in group for part in _expectations(error)))
+        expected = _alternatives(part for error in group for part in _expectations(error))
         near = similar(node.value, words) if isinstance(node, yaml.ScalarNode) else []
         remedy = suggestion(near[0], near) if near else ""
         return self.document.problem(
@@ -209,6 +215,13 @@ def _words(error: ErrorDetails) -> list[str]:
 
 def _expectations(error: ErrorDetails) -> list[str]:
     return [f"`{word}`" for word in _words(error)] or [_EXPECTED.get(error["type"], _plainly(error["msg"]))]
+
+
+def _alternatives(parts: Iterable[str]) -> str:
+    """`a text, a number or a list`; a whole number goes without saying where any number will do."""
+    unique = list(dict.fromkeys(parts))
+    kept = [part for part in unique if part != "a whole number" or "a number" not in unique]
+    return " or ".join([", ".join(kept[:-1]), kept[-1]] if len(kept) > 1 else kept)
 
 
 def found(node: yaml.Node | None) -> str:

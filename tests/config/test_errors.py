@@ -29,6 +29,10 @@ def test_word_unlike_any_is_answered_by_the_list(word: str) -> None:
     assert suggestion(word, [*COLUMNS, "floor"]).startswith("Known: customer_id, order_id")
 
 
+def test_swapped_letters_of_short_words_are_seen() -> None:
+    assert suggestion("cvs", ["text", "csv", "excel"]) == "Did you mean `csv`?"
+
+
 def test_two_words_are_named_only_when_both_are_as_near() -> None:
     assert suggestion("date", ["data", "rate", "name"]) == "Known: data, rate, name"
     assert suggestion("ordered", ["orders", "ordered_on", "ordered_at"]) == (

@@ -228,7 +228,7 @@ def test_union_of_simple_types_and_a_model_speaks_about_the_branch_that_was_mean
     assert messages(tmp_path, text) == [
         "shop.yaml:3:7: columns.a: unknown key `frm`. Did you mean `from`?",
         'shop.yaml:4:26: columns.b.formats[1]: expected a text, found the number `5`. Put it in quotes: "5"',
-        "shop.yaml:5:6: columns.c: expected a text or a whole number or true or false or "
+        "shop.yaml:5:6: columns.c: expected a text, a whole number, true or false or "
         "a map of `key: value`, found a list",
     ]
 
@@ -257,6 +257,17 @@ def test_list_items_are_called_by_their_names(tmp_path: Path) -> None:
         "shops[2].floors",
         "shops[2].name",
     ]
+
+
+def test_list_of_broken_items_is_not_called_empty(tmp_path: Path) -> None:
+    class Shops(Strict):
+        shops: tuple[Shop, ...] = Field(min_length=1)
+
+    with pytest.raises(ConfigError) as caught:
+        read(written(tmp_path, "shops:\n  - floors: x\n"), Shops)
+    assert [problem.rule for problem in caught.value.problems] == ["missing-key", "type"]
+    with pytest.raises(ConfigError, match="must not be empty"):
+        read(written(tmp_path, "shops: []\n"), Shops)
 
 
 def test_key_named_like_the_kind_is_not_taken_for_the_branch(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The catalogue: every kind of metric, and the definitions of a project checked and compiled.
 
-A definition with a fault is left out together with whatever refers to it, each with its problem; the rest run.
+A definition with a fault is left out with whatever refers to it, each with its problem; the rest run.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -80,9 +80,11 @@ class Catalog:
     def plan(self, name: str) -> Plan:
         """How to compute a metric. Raises Fault for a name that is not known, and says why it is broken."""
         if name in self.broken:
-            raise Fault(f"the metric `{name}` is broken", self.broken[name][0].render(), rule="broken")
+            fault = f"the metric `{name}` is broken"
+            raise Fault(fault, self.broken[name][0].render(), rule="broken")
         if name not in self.plans:
-            raise unknown("metric", name, self.plans)
+            what = "metric"
+            raise unknown(what, name, self.plans)
         return self.plans[name]
 
     def needed(self, names: Iterable[str]) -> dict[str, Plan]:
@@ -160,7 +162,7 @@ class _Builder:
         return part if isinstance(plan.definition, Simple) and isinstance(part, Compute) else term
 
     def _derived(self, definition: Derived) -> Plan:
-        dtypes = {name: pl.Float64() for name in self.named if name != definition.name}
+        dtypes = dict.fromkeys(self.named, pl.Float64())
         try:
             names = sorted(compile_derived(definition.expression, dtypes).references)
             plans = {name: self._referred(name, ("expression",)) for name in names}
@@ -175,11 +177,11 @@ class _Builder:
     def _referred(self, name: str, at: tuple[str, ...]) -> Plan:
         if name in self.under_way:
             around = " -> ".join((*self.under_way[self.under_way.index(name) :], name))
-            raise Fault(f"the metrics refer to each other in a circle: {around}", "Cut it", at=at, rule="cycle")
+            fault = f"the metrics refer to each other in a circle: {around}"
+            raise Fault(fault, "Take one of them out", at=at, rule="cycle")
         if name not in self.named:
-            raise Fault(
-                f"unknown metric `{name}`", suggestion(name, self.named), at=at, rule="unknown-reference"
-            )
+            fault = f"unknown metric `{name}`"
+            raise Fault(fault, suggestion(name, self.named), at=at, rule="unknown-reference")
         plan = self.plan(name)
         if plan is None:
             fault = f"it refers to `{name}`, which is broken"
@@ -187,10 +189,11 @@ class _Builder:
         return plan
 
     def _promoters(self, score: NetPromoterScore) -> Iterable[Compute]:
-        on_scale = f"score >= {score.lowest} AND score <= {score.highest}"
+        lowest, highest = score.lowest - score.offset, score.highest - score.offset
+        on_scale = f"score >= {lowest} AND score <= {highest}"
         for condition in (
-            f"score >= {score.promoters_from} AND {on_scale}",
-            f"score <= {score.detractors_to} AND {on_scale}",
+            f"score >= {score.promoters_from - score.offset} AND {on_scale}",
+            f"score <= {score.detractors_to - score.offset} AND {on_scale}",
             on_scale,
             f"NOT ({on_scale})",
         ):

@@ -102,12 +102,14 @@ class NetPromoterScore(Metric):
     detractors_to: int = Field(6, description="The highest answer of a detractor.")
     lowest: int = Field(0, description="The lowest answer of the scale.")
     highest: int = Field(10, description="The highest answer of the scale.")
+    offset: int = Field(0, description="Added to every answer, for scales coded from another number.")
+    off_scale: Literal["refuse", "drop"] = Field(
+        "refuse", description="Whether answers off the scale stop the figure, or are dropped and counted."
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> "NetPromoterScore":
         if not self.lowest <= self.detractors_to < self.promoters_from <= self.highest:
-            raise Fault(
-                "the answers of detractors and promoters overlap or leave the scale",
-                "Keep lowest <= detractors_to < promoters_from <= highest",
-            )
+            fault = "the answers of detractors and promoters overlap or leave the scale"
+            raise Fault(fault, "Keep lowest <= detractors_to < promoters_from <= highest")
         return self

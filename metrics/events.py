@@ -1,8 +1,8 @@
-"""Marts of what is no order: survey answers, contacts, contracts and money spent, by customer number and day."""
+"""Marts of what is no order: survey answers, contacts, contracts, money spent; by customer number and day."""
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
@@ -22,7 +22,7 @@ _IDS: Final = frozenset({"customer_id", "response_id", "order_id", "interaction_
 
 
 def event_marts(
-    tables: Mapping[str, Any], people: pl.DataFrame, calendar: Calendar, as_of: date
+    tables: Mapping[str, pl.LazyFrame], people: pl.DataFrame, calendar: Calendar, as_of: date
 ) -> dict[str, pl.DataFrame]:
     """The event marts of the tables that are given; what happened after the as-of day does not count."""
     return {

@@ -2,15 +2,15 @@
 
 | mart | grain, in the order of its rows |
 |---|---|
-| customer_summary | customer: `customer` (number from 0, in the order of customer_id), attributes, sums of all history |
+| customer_summary | customer, numbered from 0 in the order of customer_id: attributes, all-time sums |
 | orders | customer x order x day (customer, ordered_on, order) |
 | baskets | category x customer x order x day (category, customer, ordered_on, order) |
 | customer_weeks, _months, _quarters, _years | period x customer (period, customer) |
 | answers | survey answer (instrument, item, part, day) |
 | contacts, contracts, spending | contact, contract, spend entry (day) |
 
-Only marts whose tables are given are made; `customer_summary` always is. Unknown customers have a null number,
-last in every order. Days are those of the project's time zone. What no source gives is null, not zero.
+Only marts whose tables are given are made; `customer_summary` always is. Unknown customers have a null
+number, last in every order. Days are the project's own. What no source gives is null, not zero.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import narwhals.stable.v2 as nw
 import polars as pl
+from narwhals.stable.v2.typing import IntoLazyFrame
 
 from connectors.tables import MONEY, dtypes
 from metrics.events import complete, event_marts
@@ -27,7 +28,17 @@ from metrics.orders import orders_of, with_selling
 from metrics.panels import panel, with_derived, without
 from metrics.people import customer_summary, customer_totals, enum_of, numbered
 from metrics.periods import Calendar, Grain
-from metrics.rollup import AMOUNTS, COUNTS, KEYS, QUANTITIES, baskets
+from metrics.rollup import (
+    AMOUNTS,
+    COUNTS,
+    KEYS,
+    QUANTITIES,
+    Lines,
+    baskets,
+    collected,
+    distinct_values,
+    opened,
+)
 
 PART_LINES: Final = 1_000_000
 MOST_VALUES: Final = 500
@@ -76,64 +87,72 @@ def build(
     marts: dict[str, pl.LazyFrame | pl.DataFrame] = dict(event_marts(tables, people, calendar, as_of))
     totals = None
     if "order_lines" in tables:
-        order_marts, totals = _order_marts(tables["order_lines"], people, calendar, as_of, part_lines)
-        marts |= order_marts
+        made, totals = order_marts(tables["order_lines"], people, calendar, as_of, part_lines=part_lines)
+        marts |= made
     return marts | {"customer_summary": customer_summary(people, tables.get("customers"), totals)}
 
 
-def _order_marts(
-    table: Any, people: pl.DataFrame, calendar: Calendar, as_of: date, part_lines: int
+def order_marts(
+    table: IntoLazyFrame,
+    people: pl.DataFrame,
+    calendar: Calendar,
+    as_of: date,
+    *,
+    categories: pl.Enum | None = None,
+    home: pl.DataFrame | None = None,
+    part_lines: int = PART_LINES,
 ) -> tuple[dict[str, pl.LazyFrame | pl.DataFrame], pl.DataFrame]:
-    """The marts of order lines, and the sums of each customer."""
-    native = complete(table, "order_lines") if isinstance(table, pl.LazyFrame) else table
-    lines = nw.from_native(native).lazy()
-    coding = _Coding(people, enum_of(_values(lines, "category")), line_dimensions(lines))
+    """The marts of order lines, and the sums of each customer who has any.
+
+    `people` gives the number of every customer_id, `categories` codes the categories where that is settled.
+    `home`: see `metrics.orders.with_selling`.
+    """
+    lines = opened(complete(table, "order_lines") if isinstance(table, pl.LazyFrame) else table)
+    coding = _Coding(
+        people, categories or enum_of(distinct_values(lines, "category")), line_dimensions(lines)
+    )
     parts = _Parts()
     for rolled, order_ids in _rolled(lines, coding, as_of, part_lines):
-        _add(parts, rolled, order_ids, tuple(coding.dimensions))
+        _add(parts, rolled, order_ids, coding, home)
     missing = _missing(lines)
     totals = without(pl.concat(parts.totals).lazy(), missing).collect()
     return _assembled(parts, calendar, missing), totals
 
 
-def line_dimensions(lines: nw.LazyFrame) -> dict[str, pl.Enum]:
+def line_dimensions(lines: Lines) -> dict[str, pl.Enum]:
     """Text columns of order lines to group orders by: `channel` and what is no canonical column."""
     ours = set(dtypes("order_lines")) - {"channel"}
     texts = [
         name for name, dtype in lines.collect_schema().items() if dtype == nw.String and name not in ours
     ]
-    values = {name: _values(lines, name) for name in texts}
+    values = {name: distinct_values(lines, name) for name in texts}
     return {name: enum_of(found) for name, found in values.items() if len(found) <= MOST_VALUES}
 
 
-def _values(lines: nw.LazyFrame, name: str) -> pl.Series:
-    return lines.select(name).unique().collect(backend="polars").to_native().to_series()
-
-
-def _missing(lines: nw.LazyFrame) -> list[str]:
+def _missing(lines: Lines) -> list[str]:
     """The optional columns that no line gives."""
-    counts = lines.select(nw.col(*_OPTIONAL).count()).collect(backend="polars").to_native()
+    counts = collected(lines.select(nw.col(*_OPTIONAL).count()))
     return [name for name in _OPTIONAL if not counts[name].item()]
 
 
 def _rolled(
-    lines: nw.LazyFrame, coding: _Coding, as_of: date, part_lines: int
+    lines: Lines, coding: _Coding, as_of: date, part_lines: int
 ) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
     """Coded baskets of whole customers, part by part, each with its order ids; in one part from an engine."""
     dimensions = tuple(coding.dimensions)
     native = nw.to_native(lines)
     if not isinstance(native, pl.LazyFrame):
         counted = lines.filter(nw.col("ordered_on") <= nw.lit(as_of))
-        yield _coded(baskets(counted, dimensions).collect(backend="polars").to_native(), coding)
+        yield _coded(collected(baskets(counted, dimensions)), coding)
         return
     for part in _customer_parts(native, part_lines):
         rows = part.filter(pl.col("ordered_on") <= as_of).select(*KEYS, *_SUMMED, *dimensions).collect()
         coded, order_ids = _coded(rows, coding)
-        yield baskets(nw.from_native(coded.lazy()), dimensions).collect().to_native(), order_ids
+        yield collected(baskets(opened(coded.lazy()), dimensions)), order_ids
 
 
 def _customer_parts(lines: pl.LazyFrame, part_lines: int) -> Iterator[pl.LazyFrame]:
-    """Slices of about `part_lines` lines that end where a customer ends; unknown customers' lines come last."""
+    """Slices of about `part_lines` lines that end where a customer ends; lines of unknown ones last."""
     ids = lines.select("customer_id").collect().to_series()
     if not (ids.is_sorted() or ids.is_sorted(nulls_last=True)):
         lines, ids = lines.sort("customer_id").collect().lazy(), ids.sort()
@@ -171,12 +190,19 @@ def _numbers(ids: pl.Series) -> tuple[pl.Series, pl.Series]:
     return places.gather(ids.rle_id()), names
 
 
-def _add(parts: _Parts, rolled: pl.DataFrame, order_ids: pl.Series, dimensions: tuple[str, ...]) -> None:
+def _add(
+    parts: _Parts,
+    rolled: pl.DataFrame,
+    order_ids: pl.Series,
+    coding: _Coding,
+    home: pl.DataFrame | None,
+) -> None:
     """Take up the baskets of a part of the customers, their orders, their sums."""
+    dimensions = tuple(coding.dimensions)
     named = rolled.rename({"customer_id": "customer", "order_id": "order"}).with_columns(
         pl.col(*COUNTS).cast(pl.Int32), pl.col(*QUANTITIES, *AMOUNTS).fill_null(0)
     )
-    rows = with_selling(named.with_columns(pl.col(*AMOUNTS).cast(MONEY)))
+    rows = with_selling(named.with_columns(pl.col(*AMOUNTS).cast(MONEY)), home)
     orders = orders_of(rows, dimensions)
     parts.totals.append(customer_totals(orders, rows, dimensions))
     parts.orders.append(

@@ -7,7 +7,7 @@ apart, because intervals, customer lists and contributions need the values thems
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 import polars as pl
 
@@ -16,7 +16,9 @@ from config.expressions import Compiled, ExpressionError, compile_expression
 from metrics.definitions import Measure
 from metrics.relations import RELATIONS, Columns, Relation
 
-Aggregate = Literal["sum", "count", "count_distinct", "average", "median", "percentile", "share", "min", "max"]
+Aggregate = Literal[
+    "sum", "count", "count_distinct", "average", "median", "percentile", "share", "min", "max"
+]
 
 AGGREGATES: Final[Mapping[str, Aggregate]] = {
     "sum": "sum",
@@ -53,6 +55,8 @@ class Compute:
     columns: frozenset[str]
     key: tuple[str, str, str]
     at: float = 0.5
+    counts_values: bool = True
+    """False for `count(*)`, which counts rows."""
 
     @property
     def is_money(self) -> bool:
@@ -67,7 +71,8 @@ def compiled(measure: Measure, attributes: Columns) -> Compute:
     """
     relation = RELATIONS.get(measure.table)
     if relation is None:
-        raise unknown("table", measure.table, RELATIONS, at=("table",))
+        what = "table"
+        raise unknown(what, measure.table, RELATIONS, at=("table",))
     columns = {**(attributes if relation.of_customers else {}), **relation.columns}
     aggregate, value, at = _aggregate(measure.expression, columns)
     where = condition(measure.where, columns, "where") if measure.where else None
@@ -81,6 +86,7 @@ def compiled(measure: Measure, attributes: Columns) -> Compute:
         used,
         (measure.table, measure.expression, measure.where or ""),
         at,
+        value is not None,
     )
 
 
@@ -89,40 +95,40 @@ def condition(text: str, columns: Columns, key: str) -> Compiled:
     return _at(key, 0, text, columns, "condition")
 
 
+_KINDS: Final[Mapping[Aggregate, Literal["number", "condition"]]] = {
+    "sum": "number",
+    "average": "number",
+    "median": "number",
+    "percentile": "number",
+    "share": "condition",
+}
+
+
 def _aggregate(text: str, columns: Columns) -> tuple[Aggregate, Compiled | None, float]:
     """The aggregate, the value a row (None for all rows), and the place of a percentile."""
     call = _CALL.fullmatch(text)
     if call is None or not _is_one_call(call["inside"]):
-        raise Fault(
-            f"`{text.strip()}` is not one aggregate around one value",
-            "Write sum(net_amount), count(*) or the like; a quotient is `kind: ratio`",
-            at=("expression",),
-            rule="expression",
-        )
-    name, inside, offset = call["name"].lower(), call["inside"], call.start("inside")
+        fault = f"`{text.strip()}` is not one aggregate around one value"
+        raise _fault(fault, "Write sum(net_amount), count(*) or the like; a quotient is `kind: ratio`")
+    name, inside, offset, at = call["name"].lower(), call["inside"], call.start("inside"), 0.5
     if name not in AGGREGATES:
-        raise Fault(
-            f"unknown aggregate `{name}`", suggestion(name, AGGREGATES), at=("expression",), rule="expression"
-        )
+        fault = f"unknown aggregate `{name}`"
+        raise _fault(fault, suggestion(name, AGGREGATES))
     aggregate = AGGREGATES[name]
     if aggregate == "count" and inside.strip() == "*":
-        return aggregate, None, 0.5
-    at = 0.5
+        return aggregate, None, at
     if distinct := _DISTINCT.match(inside):
         inside, offset = inside[distinct.end() :], offset + distinct.end()
         aggregate = _distinct(aggregate)
     if aggregate == "percentile":
         inside, at = _percentile(inside)
-    kinds: Mapping[str, Literal["number", "condition"]] = {
-        **dict.fromkeys(("sum", "average", "median", "percentile"), cast(Literal["number"], "number")),
-        "share": "condition",
-    }
-    return aggregate, _at("expression", offset, inside, columns, kinds.get(aggregate)), at
+    return aggregate, _at("expression", offset, inside, columns, _KINDS.get(aggregate)), at
 
 
 def _distinct(aggregate: Aggregate) -> Aggregate:
     if aggregate != "count":
-        raise Fault("DISTINCT is for count() only", "Remove it", at=("expression",), rule="expression")
+        fault = "DISTINCT is for count() only"
+        raise _fault(fault, "Remove it")
     return "count_distinct"
 
 
@@ -133,13 +139,13 @@ def _percentile(inside: str) -> tuple[str, float]:
     except ValueError:
         at = -1.0
     if not comma or not 0 <= at <= 1:
-        raise Fault(
-            "a percentile needs its place between 0 and 1",
-            "Write percentile(net_amount, 0.9)",
-            at=("expression",),
-            rule="expression",
-        )
+        fault = "a percentile needs its place between 0 and 1"
+        raise _fault(fault, "Write percentile(net_amount, 0.9)")
     return value, at
+
+
+def _fault(fault: str, remedy: str) -> Fault:
+    return Fault(fault, remedy, at=("expression",), rule="expression")
 
 
 def _is_one_call(inside: str) -> bool:

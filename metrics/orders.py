@@ -13,7 +13,7 @@ from connectors.tables import MONEY
 from metrics.rollup import AMOUNTS, COUNTS, QUANTITIES
 
 FLAGS: Final = ("orders", "order_days", "first_orders")
-"""0 or 1 a row of `orders`, so that their sums count orders, days with an order, and customers' first orders."""
+"""0 or 1 a row of `orders`; their sums count orders, days with an order, customers' first orders."""
 
 SELLING: Final = ("cross_sell_amount", "up_sell_amount")
 DERIVED: Final = ("net_amount", "margin")
@@ -22,36 +22,38 @@ MEASURES: Final = (*FLAGS, *LINE_SUMS)
 """What adds up over orders, customers and periods; `DERIVED` follow from them."""
 
 
-def with_selling(baskets: pl.DataFrame) -> pl.DataFrame:
-    """Baskets with `cross_sell_amount` and `up_sell_amount`, sorted by (customer, category, ordered_on, order).
+def with_selling(baskets: pl.DataFrame, home: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Baskets with what was cross-sold and up-sold, sorted by (customer, category, ordered_on, order).
 
     A customer's first order is that of the earliest day with a purchase, of several that of the smallest
     order id. `cross_sell_amount` is the net amount of baskets in a category that the first order did not
     hold. `up_sell_amount` compares a basket's paid unit price (`gross_amount / bought_quantity`) with that of
     the customer's previous basket in the same category: a rise times the quantity bought, rounded to the
-    0.0001, never negative. Both are zero for unknown customers and baskets without a category.
+    0.0001, never negative. Both are zero for unknown customers and baskets without a category. `home` gives
+    the (customer, category) pairs of first orders where the baskets are not all that there are.
     """
     known = pl.col("customer").is_not_null() & pl.col("category").is_not_null()
     rows = baskets.sort("customer", "category", "ordered_on", "order", nulls_last=True)
     net = pl.col("gross_amount") + pl.col("returned_amount")
-    crossed = pl.when(known & ~_in_first_order(rows)).then(net).otherwise(0)
+    at_home = _is_among(rows, _first_categories(rows) if home is None else home)
+    crossed = pl.when(known & ~at_home).then(net).otherwise(0)
     return rows.with_columns(crossed.cast(MONEY).alias("cross_sell_amount"), _up_sell(rows, known))
 
 
-def _in_first_order(rows: pl.DataFrame) -> pl.Series:
-    """Whether the customer's first order holds the category of a basket."""
+def _first_categories(rows: pl.DataFrame) -> pl.DataFrame:
+    """The categories of each customer's first order: `customer`, `category`."""
     bought = rows.select("customer", "category", "ordered_on", "order").filter(rows["purchases"] > 0)
-    first = bought.sort("customer", "ordered_on", "order").unique(
-        "customer", keep="first", maintain_order=True
-    )
-    held = bought.join(first.select("customer", "order"), on=["customer", "order"], how="semi")
-    found = rows.select("customer", "category").join(
-        held.select("customer", "category", held=True).unique(),
-        on=["customer", "category"],
-        how="left",
-        maintain_order="left",
-    )
-    return found["held"].fill_null(value=False)
+    in_order = bought.sort("customer", "ordered_on", "order")
+    first = in_order.unique("customer", keep="first", maintain_order=True).select("customer", "order")
+    return bought.join(first, on=["customer", "order"], how="semi").select("customer", "category")
+
+
+def _is_among(rows: pl.DataFrame, pairs: pl.DataFrame) -> pl.Series:
+    """Whether the customer and category of each row are among the pairs."""
+    keys = ["customer", "category"]
+    marked = pairs.unique().with_columns(pl.lit(value=True).alias("found"))
+    found = rows.select(keys).join(marked, on=keys, how="left", maintain_order="left")["found"]
+    return found.fill_null(value=False)
 
 
 def _up_sell(rows: pl.DataFrame, known: pl.Expr) -> pl.Series:
@@ -70,24 +72,24 @@ def _up_sell(rows: pl.DataFrame, known: pl.Expr) -> pl.Series:
 
 
 def orders_of(baskets: pl.DataFrame, dimensions: Sequence[str] = ()) -> pl.DataFrame:
-    """One row an order and day, sorted by (customer, ordered_on, order): sums of its baskets, and the flags."""
+    """One row an order and day, sorted by (customer, ordered_on, order): sums of its baskets, and flags."""
     keys = ("customer", "order", "ordered_on")
     sums = [pl.col(name).sum() for name in LINE_SUMS if name in baskets.columns]
     rows = baskets.lazy().group_by(keys).agg(*sums, *(pl.col(name).min() for name in dimensions))
     return flagged(rows.sort("customer", "ordered_on", "order", nulls_last=True).collect())
 
 
-def flagged(rows: pl.DataFrame) -> pl.DataFrame:
-    """Order rows, sorted by (customer, ordered_on, order), with `orders`, `order_days` and `first_orders`.
+def flagged(rows: pl.DataFrame, split: Sequence[str] = ()) -> pl.DataFrame:
+    """Order rows, sorted by (split, customer, ordered_on, order), with the flags of FLAGS.
 
     An order counts once, on its first day with a purchase; a day counts once a customer; the first order
-    counts for known customers only.
+    counts for known customers only. With `split`, each value of these columns is a business of its own.
     """
     bought = pl.col("purchases") > 0
     return rows.with_columns(
-        _first_time(bought, "customer", "order").alias("orders"),
-        _first_time(bought, "customer", "ordered_on").alias("order_days"),
-        (_first_time(bought, "customer") * pl.col("customer").is_not_null()).alias("first_orders"),
+        _first_time(bought, *split, "customer", "order").alias("orders"),
+        _first_time(bought, *split, "customer", "ordered_on").alias("order_days"),
+        (_first_time(bought, *split, "customer") * pl.col("customer").is_not_null()).alias("first_orders"),
     )
 
 

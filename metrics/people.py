@@ -1,14 +1,15 @@
 """Customers: their numbers, their sums over all history, their attributes."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-import narwhals.stable.v2 as nw
 import polars as pl
+from narwhals.stable.v2.typing import IntoLazyFrame
 
 from connectors.tables import dtypes
 from metrics.orders import MEASURES
 from metrics.panels import with_derived
+from metrics.rollup import distinct_values, opened
 
 MOST_ATTRIBUTE_VALUES: Final = 500
 """An attribute with more values than this is kept, but not to filter or group by."""
@@ -17,16 +18,15 @@ _PEOPLE_TABLES: Final = ("customers", "order_lines", "survey_answers", "interact
 _FACTS: Final = ("first_order_on", "last_order_on", "categories", *MEASURES)
 
 
-def numbered(tables: Mapping[str, Any]) -> pl.DataFrame:
+def numbered(tables: Mapping[str, IntoLazyFrame]) -> pl.DataFrame:
     """Every customer that any table names: `customer_id` (sorted) and its number `customer` from 0."""
     named = [_ids(tables[name]) for name in _PEOPLE_TABLES if name in tables]
     ids = pl.concat(named).unique() if named else pl.Series("customer_id", [], pl.String)
     return ids.drop_nulls().sort().to_frame().with_row_index("customer").select("customer_id", "customer")
 
 
-def _ids(table: Any) -> pl.Series:
-    distinct = nw.from_native(table).lazy().select("customer_id").unique().collect(backend="polars")
-    return distinct.to_native().to_series().cast(pl.String)
+def _ids(table: IntoLazyFrame) -> pl.Series:
+    return distinct_values(opened(table), "customer_id").cast(pl.String)
 
 
 def customer_totals(orders: pl.DataFrame, baskets: pl.DataFrame, dimensions: tuple[str, ...]) -> pl.DataFrame:
@@ -66,13 +66,15 @@ def customer_summary(
         attributes.drop("customer_id"), on="customer", how="left", maintain_order="left"
     )
     if totals is not None:
-        joined = _with_totals(joined, totals)
+        joined = with_totals(joined, totals)
     return coded_attributes(joined)
 
 
-def _with_totals(people: pl.DataFrame, totals: pl.DataFrame) -> pl.DataFrame:
+def with_totals(people: pl.DataFrame, totals: pl.DataFrame) -> pl.DataFrame:
+    """Customers with their sums, zero for those who have none."""
     named = people.join(totals, on="customer", how="left", maintain_order="left", suffix=" of orders")
-    filled = [pl.col(name).fill_null(0) for name in (*MEASURES, "categories")]
+    given = [name for name in (*MEASURES, "categories") if totals[name].count()]
+    filled = [pl.col(name).fill_null(0) for name in given]
     return _first_orders_say(with_derived(named.lazy().with_columns(filled)).collect())
 
 

@@ -5,9 +5,13 @@ Spark cluster; everything after it is small and plain Polars (`metrics.marts`).
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import narwhals.stable.v2 as nw
+import polars as pl
+from narwhals.stable.v2.typing import IntoLazyFrame
+
+Lines: TypeAlias = nw.LazyFrame[Any]
 
 KEYS: Final = ("customer_id", "order_id", "ordered_on", "category")
 """What one basket is: a customer's order, on one day, in one category."""
@@ -17,7 +21,7 @@ QUANTITIES: Final = ("quantity", "bought_quantity")
 AMOUNTS: Final = ("gross_amount", "returned_amount", "cost", "costed_amount", "discount")
 
 
-def baskets(lines: nw.LazyFrame, dimensions: Sequence[str] = ()) -> nw.LazyFrame:
+def baskets(lines: Lines, dimensions: Sequence[str] = ()) -> Lines:
     """Sums of order lines by `KEYS`: the columns of KEYS, COUNTS, QUANTITIES, AMOUNTS and the dimensions.
 
     `lines` counts all lines, `purchases` those that are no returns. `quantity` is net of returns,
@@ -41,3 +45,19 @@ def baskets(lines: nw.LazyFrame, dimensions: Sequence[str] = ()) -> nw.LazyFrame
         nw.when(bought).then(nw.col("discount")).sum().alias("discount"),
         *(nw.col(name).min() for name in dimensions),
     )
+
+
+def opened(table: IntoLazyFrame) -> Lines:
+    """A table of any engine, ready for the functions here."""
+    return nw.from_native(table).lazy()
+
+
+def collected(rows: Lines) -> pl.DataFrame:
+    """The rows as a Polars frame."""
+    native: pl.DataFrame = rows.collect(backend="polars").to_native()
+    return native
+
+
+def distinct_values(lines: Lines, column: str) -> pl.Series:
+    """The different values of a column, null among them, in any order."""
+    return collected(lines.select(column).unique()).to_series()

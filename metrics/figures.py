@@ -1,0 +1,101 @@
+"""Figures: metrics with their uncertainty, by period and by the values of one column.
+
+    marts = Marts(frames, calendar, as_of).select(Selection({"region": ("North",)}))
+    compute(metrics, ["net_revenue"], marts, Window("month", last=24316, count=13))
+
+Where there is nothing to show the value is null and `reason` says why, in words.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from metrics.catalog import Catalog, Plan
+from metrics.cells import AMOUNT, Cells, cells_of
+from metrics.definitions import PeriodRetention, Ratio
+from metrics.evaluation import Asked, Pair, evaluated
+from metrics.frames import Marts
+from metrics.measures import Compute
+from metrics.periods import Calendar, Window
+from metrics.relations import PANEL
+
+FIGURE: Final = {
+    "metric": pl.String(),
+    "period": pl.Int32(),
+    "value": pl.Float64(),
+    "amount": AMOUNT,
+    "n": pl.Int64(),
+    "lower": pl.Float64(),
+    "upper": pl.Float64(),
+    "interval": pl.String(),
+    "complete": pl.Boolean(),
+    "excluded": pl.Int64(),
+    "reason": pl.String(),
+}
+"""The columns of figures; `by` stands after `metric` where a column was asked for."""
+
+
+def compute(
+    catalog: Catalog, names: Sequence[str], marts: Marts, window: Window, *, by: str | None = None
+) -> pl.DataFrame:
+    """Figures, one row a metric, value of `by` and period, sorted by (metric, by, period).
+
+    `value` is a float and `amount`, for sums of money, its exact form. `n` counts what the figure rests on:
+    the rows of a simple metric, the denominator of a ratio of counts, answers, the customers of the period
+    before. `lower` and `upper` bound the value at 95 % by the method in `interval`, which is empty for a full
+    count. `complete` is False while the period still runs. `excluded` counts rows left out for a fault, such
+    as answers off the scale. `by` names a customer attribute or `category`; there null stands for no value.
+    No metrics give no rows. Raises Fault for an unknown metric or column.
+    """
+    if by is not None:
+        marts.check_split(by)
+    plans = catalog.needed(names)
+    grid = evaluated(_asked(plans.values()), marts, window, by)
+    done: dict[str, Cells] = {}
+    for name, plan in plans.items():
+        done[name] = cells_of(plan, grid, done)
+    cells = grid.cells.select("period", *(["by"] if by else []))
+    figures = [_figure(cells, name, done[name]) for name in dict.fromkeys(names)]
+    return _finished(figures, marts, window, by)
+
+
+def _asked(plans: Iterable[Plan]) -> Asked:
+    """What has to be evaluated for some metrics, every measure once."""
+    measures: dict[tuple[str, str, str], Compute] = {}
+    pairs: list[Pair] = []
+    before = 0
+    for plan in plans:
+        computes = [part for part in plan.parts if isinstance(part, Compute)]
+        measures |= {compute.key: compute for compute in computes}
+        before = max(before, int(isinstance(plan.definition, PeriodRetention)))
+        if isinstance(plan.definition, Ratio) and plan.definition.interval == "delta" and len(computes) == 2:
+            pairs.append((computes[0], computes[1]))
+    joint = [pair for pair in pairs if {measure.relation.name for measure in pair} == {PANEL}]
+    return Asked(tuple(measures.values()), tuple(joint), before)
+
+
+def _figure(cells: pl.DataFrame, name: str, found: Cells) -> pl.DataFrame:
+    return cells.with_columns(pl.lit(name).alias("metric"), *found.columns())
+
+
+def _finished(figures: list[pl.DataFrame], marts: Marts, window: Window, by: str | None) -> pl.DataFrame:
+    order = [name for name in ("metric", "by") if by or name != "by"]
+    if not figures:
+        return pl.DataFrame(schema=FIGURE)
+    rows = pl.concat(figures).filter(pl.col("period") >= window.first)
+    over = {code: _is_complete(code, window, marts.calendar, marts.as_of) for code in window.periods}
+    complete = pl.col("period").replace_strict(over, return_dtype=pl.Boolean).alias("complete")
+    return (
+        rows.with_columns(complete)
+        .sort(*order, "period", nulls_last=True, maintain_order=True)
+        .select(*order, *(name for name in FIGURE if name != "metric"))
+        .cast(pl.Schema(FIGURE))
+    )
+
+
+def _is_complete(code: int, window: Window, calendar: Calendar, as_of: date) -> bool:
+    """Whether the days of a period that the window holds are over."""
+    end = calendar.end(code, window.grain) if window.end is None else window.day_range(calendar)[1]
+    return window == Window() or end <= as_of or calendar.is_complete(code, window.grain, as_of)

@@ -1,0 +1,86 @@
+"""Selections: which customers, categories and order lines a figure is about."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from config.errors import unknown
+from config.expressions import Compiled, compile_expression
+from metrics.relations import Columns
+
+
+class Missing(Exception):
+    """Why there are no rows to count, in words for the place of the figure."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which customers and lines count: all of them when nothing is said.
+
+    Of one attribute any of the values will do, different attributes must all hold; a customer without a
+    known value is left out, and so are lines without a customer. `where` is a condition on columns of
+    customers or of order lines.
+    """
+
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    categories: tuple[str, ...] = ()
+    where: str | None = None
+
+
+def check(selection: Selection, values: Mapping[str, tuple[str, ...]], categories: tuple[str, ...]) -> None:
+    """Raise Fault for an attribute, a value of one, or a category that nobody has."""
+    for name, wanted in selection.attributes.items():
+        if name not in values:
+            what = "attribute"
+            raise unknown(what, name, values)
+        for value in wanted:
+            if value not in values[name]:
+                raise unknown(name, value, values[name])
+    for category in selection.categories:
+        if category not in categories:
+            what = "category"
+            raise unknown(what, category, categories)
+
+
+def mask(people: pl.DataFrame, attributes: Mapping[str, tuple[str, ...]]) -> pl.Series | None:
+    """By customer number, who has the wanted attributes; None when none is wanted."""
+    tests = [_is_one_of(people, name, wanted) for name, wanted in attributes.items() if wanted]
+    return people.select(pl.all_horizontal(tests)).to_series() if tests else None
+
+
+def _is_one_of(people: pl.DataFrame, name: str, wanted: tuple[str, ...]) -> pl.Expr:
+    dtype = people.schema[name]
+    values = [value == "true" for value in wanted] if dtype == pl.Boolean else list(wanted)
+    return pl.col(name).is_in(pl.Series(values, dtype=dtype).implode()).fill_null(value=False)
+
+
+def attribute_values(people: pl.DataFrame, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The values of each customer attribute, in alphabetical order."""
+    return {name: _values(people[name]) for name in names}
+
+
+def _values(column: pl.Series) -> tuple[str, ...]:
+    return tuple(column.dtype.categories) if isinstance(column.dtype, pl.Enum) else ("false", "true")
+
+
+def plain(schema: Mapping[str, pl.DataType]) -> Columns:
+    """A schema as conditions see it: categories are text."""
+    return {name: pl.String() if isinstance(t, pl.Enum) else t for name, t in schema.items()}
+
+
+def line_condition(where: str, lines: pl.LazyFrame, people: pl.DataFrame) -> Compiled:
+    """A condition on order lines and on the customers behind them. Raises ExpressionError."""
+    return compile_expression(
+        where, {**plain(people.schema), **plain(lines.collect_schema())}, where="where", kind="condition"
+    )
+
+
+def lines_where(lines: pl.LazyFrame, people: pl.DataFrame, condition: Compiled) -> pl.LazyFrame:
+    """The order lines for which a condition holds, in their order."""
+    own = lines.collect_schema().names()
+    foreign = [name for name in condition.columns if name not in own]
+    if foreign:
+        theirs = people.lazy().select("customer_id", *foreign)
+        lines = lines.join(theirs, on="customer_id", how="left", maintain_order="left")
+    return lines.filter(condition.expr).select(own)

@@ -1,0 +1,78 @@
+"""The list of pages. A new page is one module in `views/` with a `render()`, and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Final
+
+import streamlit as st
+
+from dashboard.parts.states import guarded
+from dashboard.text import gettext as _
+from dashboard.text import later
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its address, its place in the navigation, and the module whose `render()` draws it.
+
+    `filters` says whether the filter bar stands beside it; `needs_data` whether it can only be drawn when the
+    store holds a version.
+    """
+
+    path: str
+    title: str
+    icon: str
+    group: str
+    view: str
+    help: str
+    filters: bool = True
+    needs_data: bool = True
+
+    def render(self) -> None:
+        """Draw the page; its module is imported when it is first opened."""
+        import_module(self.view).render()
+
+
+PAGES: Final[tuple[Page, ...]] = (
+    Page(
+        "overview",
+        later("Overview"),
+        "space_dashboard",
+        later("Executive"),
+        "dashboard.views.overview",
+        later(
+            "The goals of customer relationship management, the business in numbers, and what moved revenue."
+        ),
+    ),
+    Page(
+        "data",
+        later("Data"),
+        "database",
+        later("Foundations"),
+        "dashboard.views.data",
+        later("Where the figures come from: sources, freshness, rows set aside and why, versions."),
+        filters=False,
+    ),
+)
+
+
+def navigation(open_page: Callable[[Page], None]) -> st.Page:
+    """Streamlit's navigation over `PAGES`; `open_page` draws the chosen one."""
+    groups: dict[str, list[st.Page]] = {}
+    for position, page in enumerate(PAGES):
+        groups.setdefault(_(page.group), []).append(_entry(page, open_page, default=position == 0))
+    return st.navigation(groups)
+
+
+def _entry(page: Page, open_page: Callable[[Page], None], *, default: bool) -> st.Page:
+    return st.Page(
+        guarded(lambda: open_page(page)),
+        title=_(page.title),
+        icon=f":material/{page.icon}:",
+        url_path=page.path,
+        default=default,
+        help=_(page.help),
+    )

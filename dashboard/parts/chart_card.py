@@ -1,0 +1,82 @@
+"""A chart in a card: the finding as title, unit, n and as-of under it, a menu with table and downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import polars as pl
+import streamlit as st
+from plotly.basedatatypes import BaseFigure
+
+from dashboard.charts.layout import Chart
+from dashboard.parts import downloads
+from dashboard.parts.markup import Column, facts, table
+from dashboard.text import gettext as _
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a card says around its chart.
+
+    `title` states the finding, or the measure where there is none; `note` unit, n and as-of. `columns` and
+    `rows` are the chart as a table, `frame` makes the file to download.
+    """
+
+    key: str
+    title: str
+    note: str
+    definition: Mapping[str, str]
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+    frame: Callable[[], pl.DataFrame]
+
+
+class ReadyFigure(BaseFigure):  # type: ignore[misc]  # Plotly has no types
+    """A figure dict that tests have checked, so that Plotly does not check it again at every click (6 ms)."""
+
+    def __init__(self, figure: dict[str, Any]) -> None:
+        self._ready = figure
+
+    def to_dict(self) -> dict[str, Any]:
+        """The dict itself."""
+        return self._ready
+
+
+def chart_card(card: Card, chart: Chart | None, otherwise: str = "") -> None:
+    """The card with its chart, or with the sentence `otherwise` when there is nothing to draw."""
+    with st.container(border=True, key=f"card-{card.key}", height="stretch"):
+        _card_head(card)
+        if st.session_state.get(f"{card.key}.as_table") and card.rows:
+            st.html(table(card.columns, card.rows, card.title))
+        elif chart is None:
+            st.html(f'<div class="state"><p>{escape(otherwise)}</p></div>')
+        else:
+            st.plotly_chart(
+                ReadyFigure(chart.figure),
+                height=chart.height,
+                theme="streamlit",
+                key=f"chart-{card.key}",
+                config=chart.config,
+                alt=chart.alt,
+            )
+
+
+def _card_head(card: Card) -> None:
+    with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small"):
+        st.html(
+            f'<h3 class="card-title">{escape(card.title)}</h3><p class="card-note">{escape(card.note)}</p>'
+        )
+        with st.popover(
+            _("About this chart"),
+            icon=":material/more_horiz:",
+            key=f"menu-{card.key}",
+            type="tertiary",
+            help=_("Definition, table and download"),
+        ):
+            st.html(facts(card.definition))
+            if card.rows:
+                st.toggle(_("Show as table"), key=f"{card.key}.as_table")
+                downloads.buttons(card.key, card.frame, card.key)

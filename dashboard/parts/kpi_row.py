@@ -1,0 +1,65 @@
+"""A row of tiles: label, value, change, sparkline, n. Each is a card and a button that opens its details."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+
+import streamlit as st
+
+from dashboard.charts.spark import sparkline
+from dashboard.text import gettext as _
+from dashboard.tiles import Tile
+
+
+def kpi_row(tiles: Sequence[Tile], open_details: Callable[[str], None]) -> None:
+    """The tiles side by side, two a row on a phone; `open_details` takes the name of the metric clicked."""
+    with st.grid(len(tiles), min_column_width=150, gap="small"):
+        for tile in tiles:
+            _tile(tile, open_details)
+
+
+def _tile(tile: Tile, open_details: Callable[[str], None]) -> None:
+    name = tile.name
+    with st.container(border=True, key=f"tile-{name}", height="stretch"):
+        st.html(_face(tile))
+        label = _("Details of {metric}").format(metric=tile.spoken or tile.label)
+        if st.button(label, key=f"open-{name}"):
+            open_details(name)
+
+
+def _face(tile: Tile) -> str:
+    go = '<span class="go">\N{RIGHTWARDS ARROW}</span>'
+    head = f'<div class="label"><span>{escape(tile.label)}</span>{go}</div>'
+    figure = f'<div class="figure">{escape(tile.value)}</div>'
+    if tile.figure.shown is None:
+        return f'<div class="tile lacking">{head}{figure}{_needs(tile)}</div>'
+    return (
+        f'<div class="tile">{head}{figure}{_change(tile)}'
+        f'<div class="n">{escape(tile.n)}</div>{_spark(tile)}</div>'
+    )
+
+
+def _needs(tile: Tile) -> str:
+    return f'<p class="needs">{escape(_sentence(tile.figure.reason or ""))}</p>'
+
+
+def _sentence(reason: str) -> str:
+    """A reason as a sentence: a capital first, a full stop last."""
+    return f"{reason[:1].upper()}{reason[1:]}".rstrip(".") + "." if reason else ""
+
+
+def _change(tile: Tile) -> str:
+    if tile.change is None:
+        words = _("period not over") if not tile.figure.complete else _("nothing to compare with")
+        return f'<div class="change">{escape(words)}</div>'
+    arrow = f'<span aria-hidden="true">{tile.change.arrow}</span>' if tile.change.arrow else ""
+    chip = f'<span class="chip {tile.change.tone}">{arrow}{escape(tile.change.text)}</span>'
+    return f'<div class="change">{chip}<span class="vs">{escape(tile.against)}</span></div>'
+
+
+def _spark(tile: Tile) -> str:
+    line = sparkline(tile.history)
+    if not line:
+        return '<div class="spark" style="visibility:hidden"></div>'
+    return f'<div class="spark" aria-hidden="true" style="--spark:{escape(line)}"></div>'

@@ -1,0 +1,81 @@
+"""A list to look through: search, pages of rows, and the files of all rows found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Final
+
+import polars as pl
+import polars.selectors as cs
+import streamlit as st
+
+from dashboard.format import Formatter
+from dashboard.parts import downloads
+from dashboard.parts.markup import Column, note, table
+from dashboard.text import gettext as _
+from dashboard.text import ngettext
+
+PAGE: Final = 25
+Cells = Callable[[pl.DataFrame], list[list[str]]]
+"""Writes the rows of one page as texts."""
+
+
+def listing(
+    frame: pl.DataFrame,
+    columns: Sequence[Column],
+    cells: Cells,
+    show: Formatter,
+    *,
+    key: str,
+    file: str,
+    label: str,
+    placeholder: str,
+) -> None:
+    """The rows of `frame` that hold what is searched for, a page at a time.
+
+    The count above the table is that of all rows found, and so are the rows of the files.
+    """
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        term = st.text_input(
+            _("Search"),
+            key=f"{key}.search",
+            placeholder=placeholder,
+            icon=":material/search:",
+            label_visibility="collapsed",
+        )
+        found = matching(frame, term)
+        downloads.buttons(file, lambda: found, key)
+    if found.is_empty():
+        nothing = _("No row matches.") if len(frame) else _("There are no rows.")
+        st.html(f'<div class="state"><p>{escape(nothing)}</p></div>')
+        return
+    note(_counted(len(found), len(frame), show))
+    pages = -(-len(found) // PAGE)
+    slot = st.container()
+    page = st.pagination(pages, key=f"{key}.page") if pages > 1 else 1
+    rows = found.slice((page - 1) * PAGE, PAGE)
+    slot.html(table(columns, cells(rows), label))
+
+
+def matching(frame: pl.DataFrame, term: str) -> pl.DataFrame:
+    """The rows in which any text column holds `term`, whatever the case."""
+    needle = term.strip().lower()
+    texts = frame.select(cs.string() | cs.enum() | cs.categorical()).columns
+    if not needle or not texts:
+        return frame
+    held = [
+        pl.col(name)
+        .cast(pl.String)
+        .str.to_lowercase()
+        .str.contains(needle, literal=True)
+        .fill_null(value=False)
+        for name in texts
+    ]
+    return frame.filter(pl.any_horizontal(held))
+
+
+def _counted(found: int, of: int, show: Formatter) -> str:
+    if found == of:
+        return ngettext("{n} row", "{n} rows", of).format(n=show.decimal(of, 0))
+    return _("{n} of {all} rows").format(n=show.decimal(found, 0), all=show.decimal(of, 0))

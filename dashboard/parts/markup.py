@@ -1,0 +1,83 @@
+"""Pieces of HTML with every text escaped. Streamlit cleans what passes through `st.html` a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import streamlit as st
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its heading, and whether it holds numbers, long text or code."""
+
+    title: str
+    kind: str = ""
+
+
+def head(title: str, caption: str, actions: Callable[[], None] | None = None) -> None:
+    """The one H1 of a page and the caption that states its scope; `actions` are drawn at the top right."""
+    words = f'<div class="head"><h1>{escape(title)}</h1><p>{escape(caption)}</p></div>'
+    if actions is None:
+        st.html(words)
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", key="page-head"):
+        st.html(words)
+        actions()
+
+
+def section(title: str, caption: str = "") -> None:
+    """A heading within a page, with a few words that say what it groups."""
+    words = f"<p>{escape(caption)}</p>" if caption else ""
+    st.html(f'<div class="section"><h2>{escape(title)}</h2>{words}</div>')
+
+
+def note(text: str) -> None:
+    """A line of small, muted text."""
+    st.html(f'<p class="note">{escape(text)}</p>')
+
+
+def notice(text: str) -> None:
+    """A line that a person should read before the figures."""
+    st.html(f'<p class="notice" role="status">{escape(text)}</p>')
+
+
+def facts(pairs: Mapping[str, str], *, code: Iterable[str] = ()) -> str:
+    """A definition list; the names in `code` hold formulas."""
+    formulas = set(code)
+    rows = (
+        f"<dt>{escape(name)}</dt><dd>{_code(text) if name in formulas else escape(text)}</dd>"
+        for name, text in pairs.items()
+    )
+    return f'<dl class="facts">{"".join(rows)}</dl>'
+
+
+def _code(text: str) -> str:
+    return f"<code>{escape(text)}</code>"
+
+
+def table(
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[str]],
+    label: str,
+    *,
+    total: Sequence[str] | None = None,
+) -> str:
+    """A real table: it is read aloud, wraps nothing and scrolls sideways on a phone."""
+    heads = "".join(
+        f'<th scope="col" class="{column.kind}">{escape(column.title)}</th>' for column in columns
+    )
+    body = "".join(_row(columns, row) for row in rows) + (_row(columns, total, "total") if total else "")
+    return (
+        f'<div class="table-wrap" role="region" aria-label="{escape(label)}" tabindex="0">'
+        f'<table class="plain"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def _row(columns: Sequence[Column], cells: Sequence[str], kind: str = "") -> str:
+    filled = "".join(
+        f'<td class="{column.kind}">{escape(cell)}</td>' for column, cell in zip(columns, cells, strict=True)
+    )
+    return f'<tr class="{kind}">{filled}</tr>'

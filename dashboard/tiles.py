@@ -1,0 +1,167 @@
+"""From figures to what a tile shows: value, change and whether the change can be told from chance.
+
+Pure: figures in, `Tile` out. The change of two figures with intervals is supported when the interval of
+their difference, combined from both (MOVER: Zou and Donner 2008), leaves out zero. A full count has no
+interval: its change is a fact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dashboard.format import MISSING, Formatter
+from dashboard.text import gettext as _
+from metrics.definitions import Direction, Metric
+
+Tone = Literal["good", "bad", "flat"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One metric in one period, as the engine gives it."""
+
+    value: float | None
+    amount: Decimal | None = None
+    n: int = 0
+    lower: float | None = None
+    upper: float | None = None
+    interval: str | None = None
+    complete: bool = True
+    reason: str | None = None
+
+    @property
+    def shown(self) -> float | Decimal | None:
+        """The exact amount of money where there is one, else the value."""
+        return self.value if self.amount is None else self.amount
+
+
+def figures_of(frame: pl.DataFrame, name: str) -> dict[int, Figure]:
+    """The figures of one metric by period, from the rows that `metrics.figures.compute` gives."""
+    rows = frame.filter(pl.col("metric") == name).select("period", *(each.name for each in fields(Figure)))
+    return {row[0]: Figure(*row[1:]) for row in rows.iter_rows()}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change in words: `tone` says good or bad, `arrow` is empty when nothing supports a direction."""
+
+    text: str
+    tone: Tone = "flat"
+    arrow: str = ""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Everything that one tile shows."""
+
+    name: str
+    label: str
+    figure: Figure
+    value: str
+    change: Change | None = None
+    against: str = ""
+    history: Sequence[float | None] = field(default=())
+    n: str = ""
+    spoken: str = ""
+
+
+@dataclass(frozen=True)
+class Series:
+    """A metric through time with the year before; missing values are NaN."""
+
+    periods: Sequence[int]
+    values: NDArray[np.float64]
+    prior: NDArray[np.float64]
+    figures: Mapping[int, Figure]
+    running: bool
+
+
+def series(figures: Mapping[int, Figure], periods: Sequence[int], year_back: int) -> Series:
+    """The series over `periods`, the year before lying `year_back` periods earlier."""
+    values = np.array([_number(figures.get(code)) for code in periods])
+    prior = np.array([_number(figures.get(code - year_back)) for code in periods])
+    last = figures.get(periods[-1])
+    return Series(periods, values, prior, figures, running=last is not None and not last.complete)
+
+
+def _number(figure: Figure | None) -> float:
+    return math.nan if figure is None or figure.value is None else figure.value
+
+
+def tile(
+    metric: Metric,
+    figure: Figure,
+    reference: Figure | None,
+    against: str,
+    history: Sequence[float | None],
+    show: Formatter,
+) -> Tile:
+    """The tile of a metric, its change against `reference` named `against`."""
+    value = show.value(figure.shown, metric.unit)
+    change = None if reference is None else changed(metric, figure, reference, show)
+    n = _("n = {n}").format(n=show.decimal(figure.n, 0)) if figure.n else ""
+    spoken = ", ".join(
+        part for part in (metric.label, value, f"{change.text} {against}" if change else "", n) if part
+    )
+    return Tile(metric.name, metric.label, figure, value, change, against, history, n, spoken)
+
+
+def disabled(name: str, reason: str) -> Tile:
+    """The tile of a metric whose definition is broken or missing; it says why."""
+    label = name.replace("_", " ").capitalize()
+    return Tile(name, label, Figure(None, reason=reason), MISSING)
+
+
+def changed(metric: Metric, figure: Figure, reference: Figure, show: Formatter) -> Change | None:
+    """The change from `reference` to `figure`; None when one is missing or the period still runs."""
+    if figure.shown is None or reference.shown is None or not figure.complete:
+        return None
+    difference = float(figure.shown) - float(reference.shown)
+    text = _written(metric, difference, float(reference.shown), show)
+    if not any(digit in "123456789" for digit in text):
+        return Change(_("no change"))
+    if not supported(figure, reference):
+        return Change(_("no clear change"))
+    arrow = "\N{UPWARDS ARROW}" if difference > 0 else "\N{DOWNWARDS ARROW}"
+    return Change(text, _tone(metric.direction, difference), arrow)
+
+
+def supported(figure: Figure, reference: Figure) -> bool:
+    """Whether the difference of two figures stands out of their intervals; true for full counts.
+
+    With intervals l..u around a and b, the difference a - b reaches from
+    (a - b) - sqrt((a - la)^2 + (ub - b)^2) to (a - b) + sqrt((ua - a)^2 + (b - lb)^2).
+
+    >>> supported(Figure(0.56, lower=0.55, upper=0.57), Figure(0.55, lower=0.54, upper=0.56))
+    False
+    >>> supported(Figure(0.58, lower=0.57, upper=0.59), Figure(0.55, lower=0.54, upper=0.56))
+    True
+    """
+    bounds = (figure.lower, figure.upper, reference.lower, reference.upper)
+    if figure.value is None or reference.value is None or any(bound is None for bound in bounds):
+        return True
+    lower, upper, reference_lower, reference_upper = (float(bound or 0) for bound in bounds)
+    difference = figure.value - reference.value
+    down = math.hypot(figure.value - lower, reference_upper - reference.value)
+    up = math.hypot(upper - figure.value, reference.value - reference_lower)
+    return difference - down > 0 or difference + up < 0
+
+
+def _written(metric: Metric, difference: float, reference: float, show: Formatter) -> str:
+    if metric.unit in ("money", "count", "per_thousand") and reference > 0:
+        return show.relative(difference / reference)
+    return show.change(difference, metric.unit)
+
+
+def _tone(direction: Direction, difference: float) -> Tone:
+    if direction == "neutral":
+        return "flat"
+    return "good" if (difference > 0) == (direction == "up_is_good") else "bad"

@@ -1,0 +1,72 @@
+"""Overview: the goals of customer relationship management, the business in numbers, what moved revenue."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from dashboard import data, state
+from dashboard.parts import filter_bar, markup
+from dashboard.parts.chart_card import chart_card
+from dashboard.parts.details import open_details
+from dashboard.parts.downloads import export
+from dashboard.parts.kpi_row import kpi_row
+from dashboard.state import Scope
+from dashboard.text import gettext as _
+from dashboard.text import later
+from dashboard.views.overview_cards import share_card, trend_card
+
+GOALS: Final = (
+    (
+        later("Direct goals"),
+        later("What the relationship costs and what it earns"),
+        (
+            "acquisition_cost_per_new_customer",
+            "service_cost_per_active_customer",
+            "average_profit_per_order",
+            "average_customer_value",
+        ),
+    ),
+    (
+        later("Indirect goals"),
+        later("What the earnings of tomorrow rest on"),
+        (
+            "satisfaction",
+            "retention_rate",
+            "new_customers",
+            "cross_and_up_sell_share",
+            "complaints_per_1000_orders",
+        ),
+    ),
+    (
+        later("Business"),
+        later("Volume, value and word of mouth"),
+        ("net_revenue", "active_customers", "repeat_purchase_rate", "average_order_value", "nps"),
+    ),
+)
+
+
+def render() -> None:
+    """Draw the page for the scope that the filter bar holds."""
+    scope, reader = state.scope(), data.reader()
+    names = [name for _title, _words, group in GOALS for name in group]
+    exported = partial(export, "overview", partial(data.exported, names, scope))
+    markup.head(_("Overview"), reader.chosen(scope), exported)
+    filter_bar.ignored_note()
+    for title, words, group in GOALS:
+        markup.section(_(title), _(words))
+        kpi_row(data.tiles(group, scope), partial(open_details, scope))
+    _charts(scope)
+
+
+def _charts(scope: Scope) -> None:
+    markup.section(_("Revenue"), _("How it developed, and which customers moved it"))
+    chart_card(*trend_card("net_revenue", scope))
+    by = [name for name in filter_bar.MAIN if name in data.attributes()]
+    if by:
+        markup.section(_("Active customers"), _("Where they are served, and how they came"))
+        for column, attribute in zip(st.columns(len(by)), by, strict=True):
+            with column:
+                chart_card(*share_card("active_customers", attribute, scope))

@@ -1,0 +1,125 @@
+"""The charts of the overview: each a card with its finding, and its chart when there is one to draw."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import polars as pl
+
+from dashboard import data
+from dashboard.charts.bars import bars
+from dashboard.charts.layout import Chart
+from dashboard.charts.trend import Trend, trend
+from dashboard.parts.chart_card import Card
+from dashboard.parts.filter_bar import heading
+from dashboard.parts.markup import Column
+from dashboard.state import GRAINS, Scope
+from dashboard.text import gettext as _
+from dashboard.tiles import Series, changed
+from metrics.definitions import Metric
+
+Drawn = tuple[Card, Chart | None, str]
+"""A card, its chart, and what to say when there is none."""
+
+
+def trend_card(name: str, scope: Scope) -> Drawn:
+    """A metric through time, beside the year before."""
+    metric, reader, show = data.metric(name), data.reader(), data.formatter()
+    series = data.history(name, scope)
+    periods = [reader.period(code, scope.grain) for code in series.periods]
+    value, tick = partial(show.value, unit=metric.unit), partial(show.axis, unit=metric.unit)
+    card = Card(
+        key=f"trend-{name}",
+        title=_finding(metric, scope, series),
+        note=_note(metric, scope),
+        definition={metric.label: metric.description},
+        columns=[Column(_("Period")), Column(metric.label, "number"), Column(_("A year before"), "number")],
+        rows=[
+            [name, value(float(now)), value(float(before))]
+            for name, now, before in zip(periods, series.values, series.prior, strict=True)
+        ][::-1],
+        frame=lambda: pl.DataFrame(
+            {"period": periods, metric.name: series.values, "a_year_before": series.prior}
+        ),
+    )
+    if np.count_nonzero(~np.isnan(series.values)) < 2:
+        return card, None, _("A trend needs at least two periods with data.")
+    drawn = Trend(
+        periods=[reader.short(code, scope.grain) for code in series.periods],
+        values=series.values,
+        prior=None if np.isnan(series.prior).all() else series.prior,
+        running=series.running,
+        name=metric.label,
+        prior_name=_("Prior year"),
+        running_name=_("So far"),
+        from_zero=metric.unit in ("money", "count", "per_thousand"),
+    )
+    alt = _("{metric} from {first} to {last}. {finding}")
+    alt = alt.format(metric=metric.label, first=periods[0], last=periods[-1], finding=card.title)
+    return card, trend(drawn, value, tick, alt), ""
+
+
+def _finding(metric: Metric, scope: Scope, series: Series) -> str:
+    """What the trend says of the chosen period; the plain name of the measure where nothing can be said."""
+    show, reader = data.formatter(), data.reader()
+    figure = series.figures.get(scope.period)
+    reference = series.figures.get(scope.reference(reader.calendar))
+    change = changed(metric, figure, reference, show) if figure and reference else None
+    if figure is None or figure.shown is None or change is None:
+        return _("{metric} by {grain}").format(metric=metric.label, grain=_(GRAINS[scope.grain]).lower())
+    words = {
+        "metric": metric.label,
+        "change": change.text.lstrip("+-\N{MINUS SIGN}"),
+        "value": show.value(figure.shown, metric.unit),
+        "period": reader.period(scope.period, scope.grain, long=True),
+    }
+    if not change.arrow:
+        return _("{metric}: {change} in {period}, at {value}").format(**words)
+    if change.arrow == "\N{UPWARDS ARROW}":
+        return _("{metric} rose by {change} to {value} in {period}").format(**words)
+    return _("{metric} fell by {change} to {value} in {period}").format(**words)
+
+
+def _note(metric: Metric, scope: Scope) -> str:
+    """Unit, as-of and filters in one line."""
+    show, reader = data.formatter(), data.reader()
+    unit = show.currency if metric.unit == "money" else ""
+    day = _("as of {day}").format(day=show.day(data.as_of()))
+    return " \N{MIDDLE DOT} ".join(part for part in (metric.label, unit, day, *reader.filters(scope)) if part)
+
+
+def share_card(name: str, attribute: str, scope: Scope) -> Drawn:
+    """A count in the scope's period, by the values of an attribute, the largest first."""
+    metric, show = data.metric(name), data.formatter()
+    rows = data.split(name, attribute, scope)
+    names = [value or _("not known") for value in rows["by"]]
+    values = rows["value"].to_list()
+    total = sum(values)
+    card = Card(
+        key=f"{name}-by-{attribute}",
+        title=_share_finding(metric, names, values, total),
+        note=_("{metric} by {attribute} \N{MIDDLE DOT} n = {n}").format(
+            metric=metric.label, attribute=heading(attribute).lower(), n=show.decimal(total, 0)
+        ),
+        definition={metric.label: metric.description},
+        columns=[Column(heading(attribute)), Column(metric.label, "number"), Column(_("Share"), "number")],
+        rows=[
+            [value, show.decimal(n, 0), show.percent(n / total)]
+            for value, n in zip(names, values, strict=True)
+        ],
+        frame=lambda: pl.DataFrame({attribute: names, metric.name: values}),
+    )
+    if not total:
+        return card, None, _("Nothing was counted in this period.")
+    alt = f"{card.title}. {card.note}"
+    return card, bars(names, values, partial(show.value, unit=metric.unit), alt), ""
+
+
+def _share_finding(metric: Metric, names: list[str], values: list[float], total: float) -> str:
+    if not total:
+        return metric.label
+    share = data.formatter().percent(values[0] / total, 0)
+    return _("{name} holds {share} of {metric}").format(
+        name=names[0], share=share, metric=metric.label.lower()
+    )

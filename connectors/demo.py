@@ -103,14 +103,14 @@ def _block(world: World, size: int, first_order: int, first_contact: int, first_
     tale = demo_service.lost(tale, contacts, people, world)
     kept = demo_service.kept_orders(drafted, tale)
     orders, contacts = drafted.only(kept), demo_service.of_orders(contacts, kept)
-    trait = demo_orders.traits(tale.purchases, people, world)
+    trait = demo_orders.traits(people, world)
     lines = demo_baskets.lines(orders, trait, people, world)
     receipts = demo_receipts.receipts(lines, orders, trait, people, world, first_order)
     returned = demo_receipts.returned_orders(receipts, first_order)
     contacts = contacts.plus(demo_service.about_returns(orders, returned, world))
     contacts = contacts.plus(demo_service.visits(orders, trait, world))
     return Block(
-        customers=demo_people.table(people, tale.enrolled, world),
+        customers=demo_people.table(people, tale.offered, tale.enrolled, world),
         orders=receipts,
         contacts=demo_service.table(contacts, people, world, first_contact),
         contracts=demo_contracts.contracts(people, world, first_contract),

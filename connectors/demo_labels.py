@@ -36,6 +36,7 @@ def customer_labels(tale: Story, trait: Ints, people: People, world: World) -> p
         "alive": alive & people.ordered,
         "left_on": left.set(pl.Series(tale.left < 0), None),
         "cause": labels((*CAUSES, ""), tale.cause % 4).replace("", None),
+        "offered": tale.offered >= 0,
         "enrolled": tale.enrolled >= 0,
     })  # fmt: skip
     return frame.with_columns(customer_no=code("C", "customer_no"))

@@ -104,24 +104,15 @@ def _lateness(customer: Ints, day: Ints, people: People, world: World) -> Floats
     return np.where(inside & (day >= world.failure_day), failure.late, world.truths.delivery.late)
 
 
-def traits(bought: Purchases, people: People, world: World) -> Ints:
-    """The trait of every customer: so many of all, among those with enough orders."""
+def traits(people: People, world: World) -> Ints:
+    """The trait of every customer, drawn without a look at what they buy."""
     truths, rng = world.truths, world.rng("traits")
-    counts = np.bincount(bought.customer, minlength=people.size)
-    plain = ~people.december & ~people.outage
     codes = rng.integers(SERVICE, LIMIT, people.size)
     codes = np.where(world.seasonal(people.segment) & (rng.random(people.size) < 0.6), LIMIT, codes)
-    cross = _chosen(plain & (counts >= truths.cross_buyers.orders), truths.cross_buyers.share, rng)
-    heavy = _chosen(
-        plain & ~cross & (counts >= truths.heavy_returners.orders), truths.heavy_returners.share, rng
-    )
-    return np.where(heavy, HEAVY, np.where(cross, codes, 0))
-
-
-def _chosen(eligible: Flags, share: float, rng: np.random.Generator) -> Flags:
-    """So large a share of all, drawn from the eligible."""
-    chosen: Flags = eligible & (rng.random(eligible.size) < share / max(eligible.mean(), share, 1e-9))
-    return chosen
+    heavy, cross = truths.heavy_returners.share, truths.cross_buyers.share
+    drawn = rng.random(people.size)
+    codes = np.where(drawn < heavy, HEAVY, np.where(drawn < heavy + cross, codes, 0))
+    return np.where(people.december | people.outage, 0, codes)
 
 
 def recent(orders: Orders, history: History) -> Ints:

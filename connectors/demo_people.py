@@ -124,11 +124,10 @@ def _joined(december: Flags, outage: Flags, world: World) -> Ints:
     return np.where(outage, rng.integers(0, latest + 1, outage.size), joined)
 
 
-def table(people: People, enrolled: Ints, world: World) -> pl.DataFrame:
-    """The customers file: one row a customer. `enrolled` is the day of joining the programme, -1 for none."""
+def table(people: People, offered: Ints, enrolled: Ints, world: World) -> pl.DataFrame:
+    """The customers file: one row a customer; `offered` and `enrolled` are days of the programme, -1 none."""
     rng = world.rng("names")
     ahead = np.where(people.ordered & (rng.random(people.size) < 0.08), rng.integers(1, 6, people.size), 0)
-    member = pl.Series(enrolled >= 0)
     host = rng.integers(0, len(_HOSTS), people.size)
     return pl.DataFrame({
         "customer_no": people.numbers,
@@ -140,7 +139,8 @@ def table(people: People, enrolled: Ints, world: World) -> pl.DataFrame:
         "age_band": labels(BANDS, people.band),
         "household": labels(_HOUSEHOLDS, people.household),
         "loyalty": labels(("none", "member"), (enrolled >= 0).astype(np.int64)),
-        "enrolled_on": pl.Series(world.history.dates[enrolled]).set(~member, None),
+        "loyalty_offered_on": pl.Series(world.history.dates[offered]).set(pl.Series(offered < 0), None),
+        "loyalty_enrolled_on": pl.Series(world.history.dates[enrolled]).set(pl.Series(enrolled < 0), None),
         "research_consent": labels(("no", "yes"), people.panel.astype(np.int64)),
     }).with_columns(email=pl.format("{}{}@{}", "email", "customer_no", "host")).drop("host")  # fmt: skip
 

@@ -45,9 +45,10 @@ class Purchases:
 
 @dataclass(frozen=True)
 class Story:
-    """Purchases, and what happened to customers: day of enrolling, and day and cause of leaving (-1: not)."""
+    """Purchases, and per customer the days of the programme's offer, of enrolling and of leaving (-1: none)."""
 
     purchases: Purchases
+    offered: Ints
     enrolled: Ints
     left: Ints
     cause: Ints
@@ -69,12 +70,12 @@ def story(people: People, world: World) -> Story:
     """The purchases of all customers: their own process, the programme's lift, and the planted groups."""
     own = people.ordered & ~people.december & ~people.outage
     bought = _own(people, own, world)
-    enrolled = _enrolled(people, bought, world)
+    offered, enrolled = _offered(people, bought, world)
     bought = _distinct(bought, *_lifted(people, enrolled, world), world.clock, world.rng("lift"))
     for extra in (_december(people, world), _outage(people, world)):
         bought = bought.plus(*extra)
     nobody = np.full(people.size, -1)
-    return _failed(Story(bought, enrolled, nobody, nobody), people, world)
+    return _failed(Story(bought, offered, enrolled, nobody, nobody), people, world)
 
 
 def _own(people: People, own: Flags, world: World) -> Purchases:
@@ -128,19 +129,23 @@ def _taken(bought: Purchases, customer: Ints, day: Ints) -> Ints:
     return np.flatnonzero(held)
 
 
-def _enrolled(people: People, bought: Purchases, world: World) -> Ints:
-    """Day of enrolling in the programme: at an order, likelier for customers who buy often; -1: none."""
+def _offered(people: People, bought: Purchases, world: World) -> tuple[Ints, Ints]:
+    """Days on which the programme was offered to each customer and on which they enrolled; -1: never.
+
+    It is offered once, at the first order after the launch that has another in the 180 days before; those with
+    many accept more often.
+    """
     plan, rng = world.truths.loyalty, world.rng("loyalty")
-    rate = np.log(np.maximum(people.rate, 1e-9))
-    inside = np.isin(people.segment, world.segments(plan.segments))
-    centre, spread = (rate[inside].mean(), rate[inside].std()) if inside.any() else (0.0, 1.0)
-    chance = 1 / (1 + np.exp(-(plan.intercept + plan.slope * (rate - centre) / max(spread, 1e-9))))
-    open_ = inside[bought.customer] & (bought.day >= plan.launch_days)
-    joins = np.flatnonzero(open_ & (rng.random(bought.day.size) < chance[bought.customer]))
-    customer, first = np.unique(bought.customer[joins], return_index=True)
-    enrolled = np.full(people.size, -1)
-    enrolled[customer] = bought.day[joins][first]
-    return enrolled
+    inside = np.isin(people.segment, world.segments(plan.segments))[bought.customer]
+    prior = bought.counted(bought.customer, bought.day - 180, bought.day)
+    rows = np.flatnonzero(inside & (bought.day >= plan.launch_days) & (prior > 0))
+    customer, first = np.unique(bought.customer[rows], return_index=True)
+    chance = 1 / (1 + np.exp(-(plan.intercept + plan.slope * np.log(prior[rows][first]))))
+    accepts = rng.random(customer.size) < chance
+    offered, enrolled = np.full(people.size, -1), np.full(people.size, -1)
+    offered[customer] = bought.day[rows][first]
+    enrolled[customer[accepts]] = offered[customer[accepts]]
+    return offered, enrolled
 
 
 def _lifted(people: People, enrolled: Ints, world: World) -> tuple[Ints, Floats, Floats]:

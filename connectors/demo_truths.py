@@ -173,7 +173,6 @@ class HeavyReturners(Part):
     """Customers who send most of it back."""
 
     share: Share
-    orders: int
     rate: Share
     recovered: Share
 
@@ -211,7 +210,6 @@ class CrossBuyers(Part):
     """Customers of many categories who lose money."""
 
     share: Share
-    orders: int
     focus: Share
     traits: Traits
 

@@ -272,7 +272,8 @@ def _by_union(document: Document, top: Location, errors: Iterable[ErrorDetails])
     alone: list[list[ErrorDetails]] = []
     unions: dict[Location, dict[object, list[ErrorDetails]]] = defaultdict(lambda: defaultdict(list))
     for error in errors:
-        split = _branch(document, top, error["loc"])
+        named = error["loc"][:-1] if error["type"] == "missing" else error["loc"]
+        split = _branch(document, top, named)
         if split is None:
             alone.append([error])
         else:
@@ -297,7 +298,9 @@ def _is_branch(document: Document, before: Location, part: str) -> bool:
 
 
 _BRANCH = re.compile(
-    r"(?:str|int|float|bool|date|datetime|decimal|none|literal|constrained-\w+|dict|list|tuple|set|frozenset|function-\w+|lax-or-strict|nullable|is-instance|[A-Z]\w*)(?:\[.*\])?$"
+    r"(?: str|int|float|bool|date|datetime|decimal|none|literal|dict|list|tuple|set|frozenset"
+    r"| constrained-\w+|function-\w+|lax-or-strict|nullable|is-instance|[A-Z]\w* )(?:\[.*\])?$",
+    re.VERBOSE,
 )
 
 

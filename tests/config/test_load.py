@@ -259,6 +259,17 @@ def test_list_items_are_called_by_their_names(tmp_path: Path) -> None:
     ]
 
 
+def test_missing_keys_named_like_types_are_all_told(tmp_path: Path) -> None:
+    class Words(Strict):
+        date: str
+        list: str
+        set: str
+
+    with pytest.raises(ConfigError) as caught:
+        read(written(tmp_path, "date: a\n"), Words)
+    assert [problem.fault for problem in caught.value.problems] == ["`list` is missing", "`set` is missing"]
+
+
 def test_list_of_broken_items_is_not_called_empty(tmp_path: Path) -> None:
     class Shops(Strict):
         shops: tuple[Shop, ...] = Field(min_length=1)

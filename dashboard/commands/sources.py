@@ -25,8 +25,11 @@ def print_sources(project: Path | None, store: Path | None, *, as_json: bool) ->
     version = served(open_workspace(project, store))
     if as_json:
         show_json([source_facts(report) for report in version.manifest.sources])
-    else:
-        show_reports(version)
+        return
+    show_reports(version)
+    for report in version.manifest.sources:
+        for note in report.notes:
+            say(f"{report.name}: {note}")
 
 
 def served(workspace: Workspace) -> Version:
@@ -39,13 +42,11 @@ def served(workspace: Workspace) -> Version:
 
 
 def show_reports(version: Version) -> None:
-    """What became of every row, one line a source, then what was repaired and noted."""
+    """What became of every row, one line a source, then what was repaired."""
     show_table(COLUMNS, map(_row, version.manifest.sources))
     for report in version.manifest.sources:
         for what, count in report.repaired.items():
             say(f"{report.name}: repaired {what}: {count:,} cells")
-        for note in report.notes:
-            say(f"{report.name}: {note}")
     show(f"version {version.id}, data to {version.manifest.as_of:%Y-%m-%d}")
 
 

@@ -45,7 +45,7 @@ class Purchases:
 
 @dataclass(frozen=True)
 class Story:
-    """Purchases, and per customer the days of the programme's offer, of enrolling and of leaving (-1: none)."""
+    """Purchases, and per customer the days of the offer, of enrolling and of leaving (-1: none)."""
 
     purchases: Purchases
     offered: Ints
@@ -132,8 +132,8 @@ def _taken(bought: Purchases, customer: Ints, day: Ints) -> Ints:
 def _offered(people: People, bought: Purchases, world: World) -> tuple[Ints, Ints]:
     """Days on which the programme was offered to each customer and on which they enrolled; -1: never.
 
-    It is offered once, at the first order after the launch that has another in the 180 days before; those with
-    many accept more often.
+    It is offered once, at the first order after the launch that has another in the 180 days before. Those
+    with many accept more often.
     """
     plan, rng = world.truths.loyalty, world.rng("loyalty")
     inside = np.isin(people.segment, world.segments(plan.segments))[bought.customer]

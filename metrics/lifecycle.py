@@ -229,8 +229,7 @@ def false_lapses(
 
 
 def seasonal(orders: pl.LazyFrame, as_of: date) -> pl.DataFrame:
-    """Customers who buy in one season: orders in two or more years, at least 80 % within a month of one
-    month.
+    """Customers who buy in one season: 80 % of their orders around one month, in two years or more.
 
     Their clock ends with the next season: who buys every December is not lost in June, nor new next December.
     Needs 25 months of history; with less nobody is called seasonal. One row a seasonal customer, sorted:

@@ -14,6 +14,7 @@ from typing import Final
 
 import polars as pl
 
+from connectors.steps import Let
 from connectors.values import Parsed
 
 SKIPPED: Final = "times skipped by the change to summer time, moved forward"
@@ -101,28 +102,28 @@ def day_parts(text: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     return tuple(parts.struct.field(at).cast(pl.Int32) for at in ("1", "2"))  # type: ignore[return-value]  # two
 
 
-def moments(column: pl.Expr, dtype: pl.DataType, subject: str, dates: Dates) -> Moments:
+def moments(let: Let, column: pl.Expr, dtype: pl.DataType, subject: str, dates: Dates) -> Moments:
     """Instants and days of a column: text in the stated formats, days, times with or without a zone.
 
     `column` is clean text or typed.
     """
     if isinstance(dtype, pl.Datetime) and dtype.time_zone:
-        return _zoned(column.cast(pl.Datetime("us", dtype.time_zone)), dates)
+        return _zoned(let, column.cast(pl.Datetime("us", dtype.time_zone)), dates)
     if dtype == pl.Date or isinstance(dtype, pl.Datetime):
-        return _local(column.cast(pl.Datetime("us")), None, dates)
-    return _written(column if dtype == pl.String else column.cast(pl.String), subject, dates)
+        return _local(let, column.cast(pl.Datetime("us")), None, dates)
+    return _written(let, column if dtype == pl.String else column.cast(pl.String), subject, dates)
 
 
-def _zoned(column: pl.Expr, dates: Dates) -> Moments:
-    instants = column.dt.convert_time_zone("UTC")
+def _zoned(let: Let, column: pl.Expr, dates: Dates) -> Moments:
+    instants = let(column.dt.convert_time_zone("UTC"))
     local = column.dt.convert_time_zone(dates.local).dt.date()
     return Moments(Parsed(instants, day=local), Parsed(local))
 
 
-def _local(naive: pl.Expr, zoned: pl.Expr | None, dates: Dates) -> Moments:
+def _local(let: Let, naive: pl.Expr, zoned: pl.Expr | None, dates: Dates) -> Moments:
     """Moments of times without a zone and, where these are missing, of times with one."""
-    exact, skipped = _localised(naive, dates.timezone)
-    instants = exact if zoned is None else pl.coalesce(exact, zoned)
+    exact, skipped = _localised(let, naive, dates.timezone)
+    instants = exact if zoned is None else let(pl.coalesce(exact, zoned))
     local = instants.dt.convert_time_zone(dates.local).dt.date()
     days = naive.dt.date()
     if zoned is None and dates.timezone == dates.local:
@@ -133,27 +134,27 @@ def _local(naive: pl.Expr, zoned: pl.Expr | None, dates: Dates) -> Moments:
     return Moments(Parsed(instants, (), repairs, local), Parsed(days))
 
 
-def _localised(naive: pl.Expr, timezone: str) -> tuple[pl.Expr, pl.Expr | None]:
+def _localised(let: Let, naive: pl.Expr, timezone: str) -> tuple[pl.Expr, pl.Expr | None]:
     if timezone == "UTC":
-        return naive.dt.replace_time_zone("UTC"), None
-    exact = _in_zone(naive, timezone)
-    rest = pl.when(exact.is_null()).then(naive)
+        return let(naive.dt.replace_time_zone("UTC")), None
+    exact = let(_in_zone(naive, timezone))
+    rest = let(pl.when(exact.is_null()).then(naive))
     day = pl.duration(days=1)
     moved = _in_zone(rest - day, timezone) + day  # the offset of the day before: before the change
-    return pl.coalesce(exact, moved).dt.convert_time_zone("UTC"), rest.is_not_null()
+    return let(pl.coalesce(exact, moved).dt.convert_time_zone("UTC")), rest.is_not_null()
 
 
 def _in_zone(naive: pl.Expr, timezone: str) -> pl.Expr:
     return naive.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
 
 
-def _written(text: pl.Expr, subject: str, dates: Dates) -> Moments:
+def _written(let: Let, text: pl.Expr, subject: str, dates: Dates) -> Moments:
     zoned = [one for one in dates.formats if _has_zone(one)]
     naive = [one for one in dates.formats if not _has_zone(one)]
-    times, clash = _read(text, naive, pl.Datetime("us"))
-    others, clash_zoned = _read(text, zoned, pl.Datetime("us", "UTC"))
-    found = _local(times, others if zoned else None, dates)
-    faults = _faults(text, found.instants.expr, subject, dates, clash, clash_zoned)
+    times, clash = _read(let, text, naive, pl.Datetime("us"))
+    others, clash_zoned = _read(let, text, zoned, pl.Datetime("us", "UTC"))
+    found = _local(let, times, others if zoned else None, dates)
+    faults = _faults(let, text, found.instants.expr, subject, dates, clash, clash_zoned)
     return Moments(replace(found.instants, faults=faults), replace(found.days, faults=faults))
 
 
@@ -161,18 +162,14 @@ def _has_zone(form: str) -> bool:
     return form == "unix" or "%z" in form or "%#z" in form or form.endswith("Z")
 
 
-def _read(text: pl.Expr, formats: Sequence[str], into: pl.Datetime) -> tuple[pl.Expr, pl.Expr]:
+def _read(let: Let, text: pl.Expr, formats: Sequence[str], into: pl.Datetime) -> tuple[pl.Expr, pl.Expr]:
     """The first format that fits, and whether another one fits too and reads another time."""
-    values = [_one(text, form) for form in formats]
-    if not values:
+    if not formats:
         return pl.lit(None, into), pl.lit(value=False)
-    first = pl.coalesce(values)
-    clash = (
-        pl.any_horizontal((value != first).fill_null(value=False) for value in values[1:])
-        if values[1:]
-        else pl.lit(value=False)
-    )
-    return first, clash
+    values = [let(_one(text, form)) for form in formats]
+    first = let(pl.coalesce(values))
+    others = [(value != first).fill_null(value=False) for value in values[1:]]
+    return first, pl.any_horizontal(others) if others else pl.lit(value=False)
 
 
 def _one(text: pl.Expr, form: str) -> pl.Expr:
@@ -187,9 +184,9 @@ def _one(text: pl.Expr, form: str) -> pl.Expr:
 
 
 def _faults(
-    text: pl.Expr, instant: pl.Expr, subject: str, dates: Dates, *clashes: pl.Expr
+    let: Let, text: pl.Expr, instant: pl.Expr, subject: str, dates: Dates, *clashes: pl.Expr
 ) -> tuple[tuple[str, pl.Expr], ...]:
-    unread = pl.when(instant.is_null()).then(text)
+    unread = let(pl.when(instant.is_null()).then(text))
     shaped = reduce(lambda one, two: one | two, (unread.str.contains(_shape(form)) for form in dates.formats))
     wild = ((instant < _EARLIEST) | (instant >= _LATEST)).fill_null(value=False)
     return (

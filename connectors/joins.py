@@ -12,6 +12,7 @@ from connectors import values
 from connectors.errors import SourceError
 from connectors.raw import OWN, ROW, Raw
 from connectors.sources import ColumnMap, Join, Source
+from connectors.steps import inline
 from connectors.tables import keys
 
 _UNMATCHED: Final = "(unmatched)"
@@ -92,7 +93,7 @@ def _renames(join: Join, right: Raw, origins: Mapping[str, Source]) -> dict[str,
 
 def _key(name: str, dtype: pl.DataType) -> pl.Expr:
     """A key as an id, so that `17850.0` meets `17850` and a blank meets nothing."""
-    return values.ids(pl.col(name), dtype, name).expr
+    return values.ids(inline, pl.col(name), dtype, name).expr
 
 
 def _refuse_missing(source: Source, join: Join, ours: Sequence[str], right: Raw) -> None:

@@ -21,6 +21,7 @@ from connectors.errors import SourceError, SourceErrors
 from connectors.raw import ROW, Raw
 from connectors.reading import INSTANT, PLAIN, TYPES, Reader, Target, theirs
 from connectors.sources import ROW_NUMBER, ColumnMap, Mapped, Source
+from connectors.steps import Steps
 from connectors.tables import DEFAULTS, TABLES, dtypes, facts
 from connectors.values import EXACT, Parsed
 
@@ -83,12 +84,13 @@ class _Mapper:
     source: Source
     project: Project
     now: datetime
+    steps: Steps = field(default_factory=Steps)
     checks: list[tuple[Check, pl.Expr]] = field(default_factory=list)
     repairs: dict[str, list[pl.Expr]] = field(default_factory=dict)
     faults: list[SourceError] = field(default_factory=list)
 
     def plan(self) -> Plan:
-        operands = self._operands()
+        self._name_operands()
         drop = self._drop()
         ours = self._ours()
         if self.faults:
@@ -99,11 +101,8 @@ class _Mapper:
             for at, conditions in enumerate(self.repairs.values())
         ]
         values = (expr.alias(f"ours:{name}") for name, expr in ours.items())
-        rows = (
-            self.raw.frame.select(ROW, *(pl.col(name).alias(theirs(name)) for name in self.raw.columns))
-            .with_columns(expr.alias(name) for name, expr in operands.items())
-            .select(ROW, drop.alias(DROP), *values, *flags, *repairs)
-        )
+        raw = self.raw.frame.select(ROW, *(pl.col(name).alias(theirs(name)) for name in self.raw.columns))
+        rows = self.steps.applied(raw).select(ROW, drop.alias(DROP), *values, *flags, *repairs)
         checks, reasons = (
             tuple(check for check, _ in self.checks),
             tuple(f.reason for f in self.source.filters),
@@ -193,25 +192,23 @@ class _Mapper:
         kind = _kind(dtype)
         return kind if kind in _OPERANDS else "text"
 
-    def _operands(self) -> dict[str, pl.Expr]:
-        """The columns of expressions, as text, exact numbers, times or conditions."""
-        made: dict[str, pl.Expr] = {}
+    def _name_operands(self) -> None:
+        """Sets the columns of expressions beside theirs: as text, exact numbers, times or conditions."""
         for name, kind in self._kinds.items():
             with self._collecting(f"column `{name}`"):
-                made[name] = self._noted(self._reader.cell(name, _OPERANDS[kind]), name)
-        return made
+                self.steps.name(name, self._noted(self._reader.cell(name, _OPERANDS[kind]), name))
 
     @cached_property
     def _reader(self) -> Reader:
         numbers = {name for name, kind in self._kinds.items() if kind == "number"}
         direct = {_written(made) for target, made in self._targets.values() if target.number}
         numeric = frozenset(n for n in numbers | direct if self.raw.columns.get(n) == pl.String)
-        return Reader(self.raw, self.source, self.project, numeric)
+        return Reader(self.raw, self.source, self.project, self.steps, numeric)
 
     def _compiled(self, text: str, kind: Kind | None = None) -> tuple[pl.Expr, pl.DataType]:
         scope = {name: _OPERANDS[self._kinds.get(name, "text")].dtype for name in self.raw.columns}
         compiled = compile_expression(text, scope, kind=kind)
-        return compiled.expr, compiled.dtype
+        return self.steps(compiled.expr), compiled.dtype
 
     def _drop(self) -> pl.Expr:
         sound = {one.where for one in self._expressions}
@@ -261,7 +258,7 @@ class _Mapper:
         self.checks += [(Check(column, reason), bad) for reason, bad in parsed.faults]
         for what, where in parsed.repairs:
             self.repairs.setdefault(what, []).append(where)
-        return parsed.expr
+        return self.steps(parsed.expr)
 
     def _check_limits(self, name: str, value: pl.Expr, subject: str, parsed: Parsed) -> None:
         """What the table asks of a column: not empty, not below its least value, not in the future."""

@@ -14,6 +14,7 @@ from connectors.detection import Sample
 from connectors.errors import SourceError
 from connectors.raw import Raw
 from connectors.sources import ColumnMap, Source
+from connectors.steps import Let
 from connectors.values import Conventions, Parsed
 
 INSTANT: Final = pl.Datetime("us", "UTC")
@@ -65,6 +66,7 @@ class Reader:
     raw: Raw
     source: Source
     project: Project
+    let: Let
     numeric: frozenset[str] = frozenset()
 
     def cell(self, name: str, target: Target, how: ColumnMap = PLAIN) -> Parsed:
@@ -99,7 +101,7 @@ class Reader:
     ) -> Parsed:
         blanks = (*self._origin(subject).blanks, *how.blanks)
         if how.values:
-            text = values.words(column, dtype, blanks)
+            text = values.words(self.let, column, dtype, blanks)
             first = values.translated(text, how.values, how.otherwise, subject)
             return first.then(self._typed(first.expr, pl.String(), target, subject, how, ()))
         return self._typed(column, dtype, target, subject, how, blanks)
@@ -114,30 +116,30 @@ class Reader:
         blanks: tuple[str, ...],
     ) -> Parsed:
         if target.id:
-            return values.ids(column, dtype, subject, blanks)
+            return values.ids(self.let, column, dtype, subject, blanks)
         if target.number:
             return self._number(column, dtype, target, subject, self._conventions(subject, how, blanks))
         if target.temporal:
             return self._moment(column, dtype, target, subject, how, blanks)
         if target.dtype == pl.Boolean:
-            return values.flags(column, dtype, subject, blanks)
-        text = values.words(column, dtype, blanks)
+            return values.flags(self.let, column, dtype, subject, blanks)
+        text = values.words(self.let, column, dtype, blanks)
         if isinstance(target.dtype, pl.Enum):
-            return values.choices(text, target.dtype.categories.to_list(), subject)
+            return values.choices(self.let, text, target.dtype.categories.to_list(), subject)
         return Parsed(text)
 
     def _number(
         self, column: pl.Expr, dtype: pl.DataType, target: Target, subject: str, written: Conventions
     ) -> Parsed:
         if target.exact:
-            number = values.numbers(column, dtype, subject, written)
+            number = values.numbers(self.let, column, dtype, subject, written)
             return number.then(Parsed(number.expr.round(6, mode="half_away_from_zero").cast(values.EXACT)))
         if dtype.is_float() and target.dtype.is_float():
             odd = (f"`{subject}` is not a number", ~column.is_finite())
             return Parsed(column.cast(pl.Float64), (odd,))
-        number = values.numbers(column, dtype, subject, written)
+        number = values.numbers(self.let, column, dtype, subject, written)
         if target.dtype.is_decimal():
-            return values.money(number, subject)
+            return values.money(self.let, number, subject)
         return number.then(Parsed(number.expr.cast(target.dtype, strict=False)))
 
     def _moment(
@@ -149,9 +151,9 @@ class Reader:
         how: ColumnMap,
         blanks: tuple[str, ...],
     ) -> Parsed:
-        text = column if dtype.is_temporal() else values.words(column, dtype, blanks)
+        text = column if dtype.is_temporal() else values.words(self.let, column, dtype, blanks)
         plain = dtype if dtype.is_temporal() else pl.String()
-        found = moments(text, plain, subject, self._dates(subject, dtype, how, blanks))
+        found = moments(self.let, text, plain, subject, self._dates(subject, dtype, how, blanks))
         return found.days if target.dtype == pl.Date else found.instants
 
     def _dates(self, name: str, dtype: pl.DataType, how: ColumnMap, blanks: tuple[str, ...]) -> Dates:

@@ -1,7 +1,8 @@
 """Cells to values, by whole column: text and foreign types to ids, exact numbers, flags and words.
 
 Every function gives a `Parsed`: the values, the conditions under which a cell cannot be used (with the reason
-that a person is told), and the conditions under which it was repaired (counted, not hidden).
+that a person is told), and the conditions under which it was repaired (counted, not hidden). `let` names what
+is used more than once (see `steps.py`); `inline` does without.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from typing import Final
 import polars as pl
 from babel import Locale
 from babel.numbers import get_currency_symbol
+
+from connectors.steps import Let
 
 EXACT: Final = pl.Decimal(38, 6)
 """Numbers within expressions: six decimals, so that a product of two keeps all twelve."""
@@ -62,37 +65,36 @@ class Conventions:
         return _GROUPS[self.decimal] if self.thousands is None else self.thousands
 
 
-def words(column: pl.Expr, dtype: pl.DataType, blanks: Sequence[str] = ()) -> pl.Expr:
+def words(let: Let, column: pl.Expr, dtype: pl.DataType, blanks: Sequence[str] = ()) -> pl.Expr:
     """Text without the white space around it; null where nothing or one of `blanks` is left."""
-    if dtype != pl.String:
-        text = column.cast(pl.String)
-        return pl.when(~text.is_in(list(blanks))).then(text) if blanks else text
-    text = column.str.strip_chars()
+    text = let(column.str.strip_chars() if dtype == pl.String else column.cast(pl.String))
+    if dtype != pl.String and not blanks:
+        return text
     empty = text.is_in(["", *blanks]) if blanks else text == ""
-    return pl.when(~empty).then(text)
+    return let(pl.when(~empty).then(text))
 
 
-def ids(column: pl.Expr, dtype: pl.DataType, subject: str, blanks: Sequence[str] = ()) -> Parsed:
+def ids(let: Let, column: pl.Expr, dtype: pl.DataType, subject: str, blanks: Sequence[str] = ()) -> Parsed:
     """Ids as text: leading zeros stay, `17850.0` becomes `17850` and `9e+05` becomes `900000`.
 
     A spreadsheet's `1.23457E+11` has lost digits and is refused.
     """
     if dtype.is_float():
-        return _float_ids(column, subject)
-    text = words(column, dtype, blanks)
+        return _float_ids(let, column, subject)
+    text = words(let, column, dtype, blanks)
     if dtype != pl.String:
         return Parsed(text)
-    odd = pl.when(text.str.contains(r"^\d+\.0+$|^\d(?:\.\d+)?[eE]\+\d+$")).then(text)
+    odd = let(pl.when(text.str.contains(r"^\d+\.0+$|^\d(?:\.\d+)?[eE]\+\d+$")).then(text))
     digits = odd.str.extract(r"\.(\d+)[eE]").str.len_chars()
     power = odd.str.extract(r"[eE]\+(\d+)$").cast(pl.Int64, strict=False)
-    lost = ((digits >= 5) & (digits < power)).fill_null(value=False)
+    lost = let(((digits >= 5) & (digits < power)).fill_null(value=False))
     plain = odd.cast(pl.Decimal(38, 0), strict=False).cast(pl.String)
     short = f"`{subject}` lost digits to a spreadsheet"
     return Parsed(pl.coalesce(plain, text), ((short, lost),), ((REPAIRED_IDS, odd.is_not_null() & ~lost),))
 
 
-def _float_ids(column: pl.Expr, subject: str) -> Parsed:
-    whole = column.cast(pl.Int64, strict=False)
+def _float_ids(let: Let, column: pl.Expr, subject: str) -> Parsed:
+    whole = let(column.cast(pl.Int64, strict=False))
     bad = column.is_not_null() & (whole.is_null() | (whole.cast(pl.Float64) != column.cast(pl.Float64)))
     return Parsed(
         whole.cast(pl.String),
@@ -102,32 +104,39 @@ def _float_ids(column: pl.Expr, subject: str) -> Parsed:
 
 
 def numbers(
-    column: pl.Expr, dtype: pl.DataType, subject: str, conventions: Conventions, into: pl.DataType = WIDE
+    let: Let,
+    column: pl.Expr,
+    dtype: pl.DataType,
+    subject: str,
+    conventions: Conventions,
+    into: pl.DataType = WIDE,
 ) -> Parsed:
     """Exact numbers: text with marks, signs and parentheses; floats through their shortest decimal."""
     if dtype == pl.String:
-        return _text_numbers(column, subject, conventions, into)
+        return _text_numbers(let, column, subject, conventions, into)
     if dtype.is_float():
-        return _float_numbers(column, subject, into)
+        return _float_numbers(let, column, subject, into)
     if dtype.is_integer() or dtype.is_decimal() or dtype == pl.Boolean:
-        value = (column.cast(pl.Int64) if dtype == pl.Boolean else column).cast(into, strict=False)
+        value = let((column.cast(pl.Int64) if dtype == pl.Boolean else column).cast(into, strict=False))
         return Parsed(value, ((f"`{subject}` is too large", column.is_not_null() & value.is_null()),))
-    return _text_numbers(column.cast(pl.String), subject, conventions, into)
+    return _text_numbers(let, column.cast(pl.String), subject, conventions, into)
 
 
-def _text_numbers(column: pl.Expr, subject: str, conventions: Conventions, into: pl.DataType) -> Parsed:
-    text = words(column, pl.String(), conventions.blanks)
-    plain = text.cast(into, strict=False) if conventions.decimal == "." else pl.lit(None, into)
-    rest = text if conventions.decimal == "," else pl.when(plain.is_null()).then(text)
-    written = rest.str.extract_groups(_pattern(conventions.decimal, conventions.groups))
+def _text_numbers(
+    let: Let, column: pl.Expr, subject: str, conventions: Conventions, into: pl.DataType
+) -> Parsed:
+    text = words(let, column, pl.String(), conventions.blanks)
+    plain = let(text.cast(into, strict=False) if conventions.decimal == "." else pl.lit(None, into))
+    rest = text if conventions.decimal == "," else let(pl.when(plain.is_null()).then(text))
+    written = let(rest.str.extract_groups(_pattern(conventions.decimal, conventions.groups)))
     before, digits, after = (written.struct.field(str(at)) for at in (2, 4, 5))
-    value = _digits(digits, conventions, into)
+    value = let(_digits(digits, conventions, into))
     signs = [written.struct.field(str(at)).fill_null("") for at in (1, 3, 6)]
-    minus = pl.sum_horizontal(sign.is_in(_MINUS) for sign in signs)
+    minus = let(pl.sum_horizontal(sign.is_in(_MINUS) for sign in signs))
     sound = (minus <= 1) & ((signs[0] == "(") == (signs[2] == ")"))
     signed = pl.when(sound & (minus == 1)).then(-value).when(sound).then(value)
-    foreign = digits.is_not_null() & ~(_known(before, conventions) & _known(after, conventions))
-    result = pl.coalesce(plain, pl.when(~foreign).then(signed))
+    foreign = let(digits.is_not_null() & ~(_known(before, conventions) & _known(after, conventions)))
+    result = let(pl.coalesce(plain, pl.when(~foreign).then(signed)))
     return Parsed(
         result,
         (
@@ -173,36 +182,36 @@ def currency_marks(currency: str, locale: str) -> frozenset[str]:
     return frozenset({currency, currency.lower(), *symbols, *short})
 
 
-def _float_numbers(column: pl.Expr, subject: str, into: pl.DataType) -> Parsed:
+def _float_numbers(let: Let, column: pl.Expr, subject: str, into: pl.DataType) -> Parsed:
     """Floats through their shortest decimal: 4-byte 8.95 is 8.95 (the way through text costs least)."""
-    value = column.cast(pl.String).cast(into, strict=False)
-    finite = column.is_finite().fill_null(value=True)
+    value = let(column.cast(pl.String).cast(into, strict=False))
+    finite = let(column.is_finite().fill_null(value=True))
     large = column.is_not_null() & value.is_null() & finite
     return Parsed(value, ((f"`{subject}` is not a number", ~finite), (f"`{subject}` is too large", large)))
 
 
-def money(parsed: Parsed, subject: str, decimals: int = 4) -> Parsed:
+def money(let: Let, parsed: Parsed, subject: str, decimals: int = 4) -> Parsed:
     """Amounts of `Decimal(18, 4)`, rounded half up (away from zero); the rounded ones are counted."""
-    rounded = parsed.expr.round(decimals, mode="half_away_from_zero")
-    value = rounded.cast(pl.Decimal(18, decimals), strict=False)
+    rounded = let(parsed.expr.round(decimals, mode="half_away_from_zero"))
+    value = let(rounded.cast(pl.Decimal(18, decimals), strict=False))
     large = (f"`{subject}` is too large", rounded.is_not_null() & value.is_null())
     return parsed.then(Parsed(value, (large,), ((ROUNDED, rounded != parsed.expr),)))
 
 
-def flags(column: pl.Expr, dtype: pl.DataType, subject: str, blanks: Sequence[str] = ()) -> Parsed:
+def flags(let: Let, column: pl.Expr, dtype: pl.DataType, subject: str, blanks: Sequence[str] = ()) -> Parsed:
     """Truth from true/false, yes/no, 1/0, in any case."""
     if dtype == pl.Boolean:
         return Parsed(column)
-    text = words(column, dtype, blanks)
-    value = text.str.to_lowercase().replace_strict(_FLAGS, default=None, return_dtype=pl.Boolean)
+    text = words(let, column, dtype, blanks)
+    value = let(text.str.to_lowercase().replace_strict(_FLAGS, default=None, return_dtype=pl.Boolean))
     fault = f"`{subject}` is neither true nor false"
     return Parsed(value, ((fault, text.is_not_null() & value.is_null()),))
 
 
-def choices(text: pl.Expr, options: Sequence[str], subject: str) -> Parsed:
+def choices(let: Let, text: pl.Expr, options: Sequence[str], subject: str) -> Parsed:
     """One of the words of a column that knows no others, in any case."""
-    lower = text.str.to_lowercase()
-    value = pl.when(lower.is_in(list(options))).then(lower).cast(pl.Enum(options))
+    lower = let(text.str.to_lowercase())
+    value = let(pl.when(lower.is_in(list(options))).then(lower).cast(pl.Enum(options)))
     fault = f"`{subject}` is none of {', '.join(options)}"
     return Parsed(value, ((fault, text.is_not_null() & value.is_null()),))
 

@@ -28,7 +28,7 @@ def panel(orders: pl.LazyFrame, period: pl.Expr, split: Sequence[str] = ()) -> p
 
 
 def with_derived(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows with `net_amount` (gross plus returned) and `margin` (of costed lines); money as Decimal(18, 4)."""
+    """Rows with `net_amount` (gross plus returned) and `margin` (of costed lines), money as MONEY."""
     money = [pl.col(name).cast(MONEY) for name in MONEY_COLUMNS]
     return rows.with_columns(money).with_columns(
         (pl.col("gross_amount") + pl.col("returned_amount")).cast(MONEY).alias("net_amount"),

@@ -14,6 +14,9 @@ import polars as pl
 
 from connectors.errors import StoreError
 
+UNFINISHED: Final = ".new"
+"""How the name of a file ends while it is written."""
+
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CLOSED: Final = (errno.EROFS, errno.EACCES, errno.EPERM)
 _CODE: Final = re.compile(r"\(os error (\d+)\)")
@@ -22,7 +25,7 @@ _PATIENCE: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # Windows refuses to repla
 
 def replace_text(path: Path, text: str) -> None:
     """Puts `text` into a file atomically: readers see the old text or the new, also after a power cut."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
     draft.write_text(text, encoding="utf-8")
     sync(draft)
     move(draft, path)

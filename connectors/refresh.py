@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -20,6 +20,7 @@ from connectors.durable import remove
 from connectors.errors import SourceError, StoreError
 from connectors.manifest import SCHEMA_VERSION, Entry, Manifest, SourceReport
 from connectors.sources import Sources
+from connectors.staging import Staged, stage
 from connectors.store import Store, Version
 from connectors.tables import keys
 from connectors.writer import KEPT_VERSIONS, Writer, exclusive
@@ -45,39 +46,6 @@ _STAGED: Final = 0.4
 _STORED: Final = 0.7
 
 
-class Staged(Protocol):
-    """What staging gives: canonical rows by table, rows set aside by source, and a report on every source."""
-
-    @property
-    def tables(self) -> Mapping[str, pl.LazyFrame]:
-        """Canonical rows by table."""
-
-    @property
-    def quarantine(self) -> Mapping[str, Frame]:
-        """Rows set aside, by source."""
-
-    @property
-    def reports(self) -> Sequence[SourceReport]:
-        """What became of every row, one report a source."""
-
-
-class Stage(Protocol):
-    """Reads every source into `workdir`; raises SourceError when one cannot be read."""
-
-    def __call__(
-        self,
-        folder: Path,
-        project: Project,
-        sources: Sources,
-        *,
-        now: datetime,
-        workdir: Path,
-        progress: Progress,
-    ) -> Staged:
-        """The staged rows of every source."""
-        ...
-
-
 def silent(text: str, share: float) -> None:
     """The progress callback of a caller who does not care."""
 
@@ -94,7 +62,6 @@ def refresh(
     rules: str = "",
     wait: float = 60.0,
     keep: int = KEPT_VERSIONS,
-    stage: Stage,
 ) -> Version:
     """The version that holds what the sources say `now`: a new one, or the current one when nothing changed.
 
@@ -109,7 +76,7 @@ def refresh(
         staged = stage(
             folder, project, sources, now=now, workdir=writer.work, progress=_share(progress, 0.0, _STAGED)
         )
-        _refuse_nothing(staged)
+        _refuse_loss(staged, run.previous.manifest if run.previous else None)
         draft = run.manifest(staged, rules)
         if run.previous and _says_the_same(draft, run.previous.manifest):
             writer.confirm(now)
@@ -211,20 +178,27 @@ def _intact(store: Store) -> Version | None:
         return None
 
 
-def _refuse_nothing(staged: Staged) -> None:
-    """An empty result never replaces a good version: SourceError with the reasons that took the rows."""
-    if any(report.accepted for report in staged.reports if report.table):
-        return
-    read = sum(report.rows_read for report in staged.reports)
-    counts = [
-        item for report in staged.reports for item in (*report.quarantined.items(), *report.filtered.items())
-    ]
-    most = ", ".join(f"{reason}: {rows:,}" for reason, rows in sorted(counts, key=lambda item: -item[1])[:5])
-    fault = f"none of the {read:,} rows was accepted ({most})" if most else "the sources hold no rows"
-    remedy = "Correct the mapping in `sources.yaml`, or the export; the last good version stays in use"
-    names = ", ".join(f"`{report.name}`" for report in staged.reports if report.table)
-    where = f"source {names}" if names else "sources"
-    raise SourceError(where, fault, remedy)
+def _refuse_loss(staged: Staged, before: Manifest | None) -> None:
+    """Nothing never replaces something: SourceError where no row is left, or none of a table with rows."""
+    filling = [report for report in staged.reports if report.table]
+    full = {report.table for report in filling if report.accepted}
+    had = {name for name, entry in before.tables.items() if entry.rows} if before else set()
+    lost = [report for report in filling if report.table not in full and (report.table in had or not full)]
+    if lost:
+        names = ", ".join(f"`{report.name}`" for report in lost)
+        where = f"source {names}" if len(lost) == 1 else f"sources {names}"
+        remedy = "Correct the mapping or the export; the last good version stays in use"
+        raise SourceError(where, _loss(lost), remedy)
+
+
+def _loss(lost: Sequence[SourceReport]) -> str:
+    """What became of the rows, the greatest reasons first."""
+    read = sum(report.rows_read for report in lost)
+    if not read:
+        return "there are no rows"
+    counts = [count for report in lost for count in (*report.quarantined.items(), *report.filtered.items())]
+    most = ", ".join(f"{reason}: {rows:,}" for reason, rows in sorted(counts, key=lambda one: -one[1])[:5])
+    return f"none of {read:,} rows is accepted ({most})"
 
 
 def _says_the_same(draft: Manifest, before: Manifest) -> bool:

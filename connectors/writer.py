@@ -18,7 +18,7 @@ from typing import Final
 import polars as pl
 from filelock import FileLock, Timeout
 
-from connectors.durable import disk_faults, move, remove, replace_text, sync_all
+from connectors.durable import UNFINISHED, disk_faults, move, remove, replace_text, sync_all
 from connectors.errors import StoreError
 from connectors.manifest import Entry, Manifest, Part
 from connectors.parts import PartWriter
@@ -149,6 +149,8 @@ def sweep(store: Store) -> None:
     """
     index = store.index()
     remove(store.root / DRAFTS)
+    for half in store.root.glob(f"*{UNFINISHED}"):
+        remove(half)
     manifests = _manifests(store, index)
     if len(manifests) < len(index.versions):
         return  # a version that this release cannot read may need any part

@@ -309,7 +309,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", place], check=False).returncode:
         pytest.skip("this machine lets nobody mount a disk")
     yield place
-    subprocess.run(["umount", place], check=True)
+    subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def test_a_full_disk_is_told_and_the_version_stays(disk: Path):

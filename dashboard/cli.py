@@ -33,7 +33,7 @@ class Commands(TyperGroup):
         """Run the command; a fault is told in its own words, without a traceback."""
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort, TyperException):  # Typer's own; it prints them itself
+        except (typer.Exit, typer.Abort, TyperException, BrokenPipeError):  # Typer deals with these itself
             raise
         except Exception as error:
             raise typer.Exit(terminal.explained(error)) from error

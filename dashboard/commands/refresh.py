@@ -5,7 +5,6 @@ from pathlib import Path
 
 from connectors.refresh import refresh as refresh_store
 from connectors.sources import find_sources
-from connectors.staging import stage
 from connectors.store import Store, Version
 from dashboard.commands.sources import show_reports, source_facts
 from dashboard.commands.terminal import progress, show_json
@@ -46,5 +45,4 @@ def load(workspace: Workspace, *, now: datetime) -> Version:
             lambda tables, as_of: marts.build(tables, calendar, as_of),
             now=now,
             progress=report,
-            stage=stage,
         )

@@ -125,7 +125,7 @@ class _Mapper:
     @cached_property
     def _targets(self) -> dict[str, tuple[Target, Mapped]]:
         """Our columns with their types and what each is made of."""
-        types = dtypes(self.source.table)
+        types = dtypes(self.source.table) if self.source.table else {}
         made = {name: (self._target(name), mapped) for name, mapped in self.source.columns.items()}
         numbered = (n for n in DEFAULTS.get(self.source.table, {}) if n not in made and types[n] == pl.String)
         made |= {name: (self._target(name), ROW_NUMBER) for name in numbered}
@@ -162,10 +162,14 @@ class _Mapper:
     def _sound(self, one: _Expression) -> bool:
         before = len(self.faults)
         with self._collecting(one.where):
-            if _NAME.fullmatch(one.text) and one.text.upper() not in ("TRUE", "FALSE", "NULL"):
+            try:
+                column_kinds(one.text, list(self.raw.columns))
+            except ExpressionError as error:
+                if not _NAME.fullmatch(one.text):
+                    raise
+                # Words alone are more likely the name of a column than a condition such as `id IS NULL`.
                 fault, remedy = f"there is no column `{one.text}`", suggestion(one.text, self.raw.columns)
-                raise SourceError(one.where, fault, remedy)
-            column_kinds(one.text, list(self.raw.columns))
+                raise SourceError(one.where, fault, remedy) from error
         return len(self.faults) == before
 
     # What expressions are made of

@@ -69,8 +69,7 @@ def write(
     world = World(
         History.of_months(months, end), truth or truths(), catalogue(), names(), comments(), customers, seed
     )
-    for name in ("data", "truth"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    _clear(folder)
     _write_settings(folder, large=customers > BLOCK)
     write_csv(demo_baskets.products(world.catalogue), folder / "data" / "products.csv")
     activity = list(_write_blocks(folder, world))
@@ -137,6 +136,15 @@ def _write_block(block: Block, folder: Path, part: int, *, large: bool) -> None:
     write_csv(block.answers.with_columns(_CUSTOMER), data / "survey.csv", append=later, blank="NA")
     block.labels.write_parquet(folder / "truth" / f"customers-{part:03}.parquet")
     block.responses.write_parquet(folder / "truth" / f"responses-{part:03}.parquet")
+
+
+def _clear(folder: Path) -> None:
+    """Make the folders, and take away the parts of an earlier project."""
+    for name in ("data", "truth"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for pattern in ("data/orders-*.csv", "data/*-[0-9][0-9][0-9].parquet", "truth/*.parquet"):
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 def _write_settings(folder: Path, *, large: bool) -> None:

@@ -12,7 +12,8 @@ def code(letter: str, number: str) -> pl.Expr:
 
 def money(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
     """Whole cents as decimals."""
-    return frame.with_columns(pl.col(columns).cast(pl.Decimal(18, 2)) / 100)
+    cents = pl.col(columns).cast(pl.Decimal(18, 2))
+    return frame.with_columns((cents / 100).cast(pl.Decimal(18, 2)))
 
 
 def write_csv(frame: pl.DataFrame, path: Path, *, append: bool = False, blank: str = "") -> None:

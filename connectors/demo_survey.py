@@ -63,7 +63,8 @@ def surveyed(tale: Story, people: People, world: World) -> tuple[Story, Answers,
     others, tale = tale.purchases.only(~inside), replace(tale, purchases=tale.purchases.only(inside))
     last = np.full(people.size, -9)
     mood = world.rng("mood").standard_normal((people.size, 2))
-    answers, asked = [], []
+    asked = [Invitations(*(np.zeros(0, dtype=np.int64) for _ in range(3)))]
+    answers = [_answers(tale, people, asked[0], mood, world.rng("nobody"), world)]
     for wave, opens in waves(world):
         rng = world.rng(f"wave {wave}")
         invited = _invited(tale, people, last, wave, opens, rng, world)

@@ -26,12 +26,17 @@ from dashboard.definitions import Definitions, definitions, loaded_attributes, o
 from dashboard.format import Formatter
 from dashboard.state import HISTORY, Reader, Scope
 from dashboard.text import gettext as _
-from dashboard.tiles import Figure, Series, Tile, disabled, figures_of, series, tile
+from dashboard.tiles import Figure, Moment, Series, Tile, disabled, figures_of, series, tile, wave
 from dashboard.workspace import PROJECT_VARIABLE, STORE_VARIABLE, Workspace, open_workspace
+from metrics.bridge import bridge as revenue_bridge
 from metrics.catalog import Definition
+from metrics.contributions import contributions as effects_of
 from metrics.figures import compute
 from metrics.frames import Marts
+from metrics.lists import customers_behind
+from metrics.measures import Compute
 from metrics.periods import Calendar, Window
+from metrics.selection import Missing
 
 T = TypeVar("T")
 
@@ -236,16 +241,35 @@ def _tile(name: str, rows: pl.DataFrame, scope: Scope) -> Tile:
     broken = catalogue().catalog.broken.get(name)
     if name not in catalogue().catalog.plans:
         return disabled(name, broken[0].render() if broken else _("No definition has this name."))
-    found, reference = figures_of(rows, name), scope.reference(calendar())
+    found = figures_of(rows, name)
     back = range(scope.period - SPARK, scope.period + 1)
-    return tile(
-        metric(name),
-        found.get(scope.period, Figure(None)),
-        found.get(reference),
-        reader().against(scope),
-        [found[code].value if code in found else None for code in back],
-        formatter(),
-    )
+    line = [found[code].value if code in found else None for code in back]
+    return tile(metric(name), found, _moment(name, found, scope), line, formatter())
+
+
+def _moment(name: str, found: Mapping[int, Figure], scope: Scope) -> Moment:
+    """The scope's own period, or for a survey that of its latest wave."""
+    read, ours = reader(), calendar()
+    if not _is_surveyed(name):
+        return Moment(scope.period, scope.reference(ours), read.against(scope.reference(ours), scope))
+    year = scope.period - ours.year_before(scope.period, scope.grain) if scope.comparison == "year" else None
+    period, reference = wave(found, scope.period, year)
+    against = "" if reference is None else read.against(reference, scope)
+    asked = "" if period == scope.period else read.period(period, scope.grain)
+    return Moment(period, reference, against, asked)
+
+
+def _is_surveyed(name: str) -> bool:
+    parts = catalogue().catalog.plan(name).parts
+    return any(isinstance(part, Compute) and part.relation.name == "survey_answers" for part in parts)
+
+
+def figure(name: str, period: int | None, scope: Scope) -> Figure:
+    """One figure of one period under the filters of a scope."""
+    if period is None:
+        return Figure(None)
+    rows = figures([name], Window(scope.grain, period), scope)
+    return figures_of(rows, name).get(period, Figure(None))
 
 
 def history(name: str, scope: Scope) -> Series:
@@ -260,7 +284,7 @@ def history(name: str, scope: Scope) -> Series:
 
 
 def split(name: str, by: str, scope: Scope, most: int = 8) -> pl.DataFrame:
-    """A count of the scope's period by an attribute: `by`, `value`, the largest first, the rest in one row."""
+    """A count of the scope's period by an attribute: the largest values first, the rest in one row."""
     rows = figures([name], Window(scope.grain, scope.period), scope, by).select(
         pl.col("by").cast(pl.String), pl.col("value").fill_null(0.0)
     )
@@ -269,6 +293,43 @@ def split(name: str, by: str, scope: Scope, most: int = 8) -> pl.DataFrame:
         return ranked
     rest = pl.DataFrame({"by": [_("all others")], "value": [ranked["value"].slice(most - 1).sum()]})
     return pl.concat([ranked.head(most - 1), rest])
+
+
+def bridge(scope: Scope) -> pl.DataFrame:
+    """How the scope's revenue came from that of the period before; see `metrics.bridge.bridge`."""
+    window = Window(scope.grain, scope.period)
+    return kept(f"bridge {window} {scope.filters}", lambda: revenue_bridge(marts(scope), window))
+
+
+def contributions(tile: Tile, scope: Scope, by: str) -> pl.DataFrame:
+    """What each value of `by` contributed to a tile's change. Raises Missing where it does not split so."""
+    ours, reference = catalogue().catalog, tile.reference
+    if reference is None:
+        raise Missing(_("there is nothing to compare with"))
+    now, before = (Window(scope.grain, code) for code in (tile.period, reference))
+    question = f"contributions {tile.name} {now} {before} {scope.filters} by {by} {id(ours)}"
+    return kept(question, lambda: effects_of(ours, tile.name, marts(scope), now, before, by))
+
+
+def customers(tile: Tile, scope: Scope) -> pl.DataFrame:
+    """The customers behind a tile with what is known of them; names only where the project shows them.
+
+    Raises Missing where a figure is not recorded by customer.
+    """
+    ours, window = catalogue().catalog, Window(scope.grain, tile.period)
+    question = f"customers {tile.name} {window} {scope.filters} {id(ours)}"
+    return kept(question, lambda: _described(customers_behind(ours, tile.name, marts(scope), window)))
+
+
+def _described(rows: pl.DataFrame) -> pl.DataFrame:
+    people = marts().frame("customer_summary")
+    personal = ("name", "email") if role() == "shown" else ()
+    known = [name for name in (*personal, *attributes()) if name in people.columns]
+    quantities = [name for name in rows.columns if name not in ("period", "customer_id", "customer")]
+    described = [people[name].gather(rows["customer"]).alias(name) for name in known]
+    names = [name for name in known if name in personal]
+    rest = [name for name in known if name not in personal]
+    return rows.with_columns(described).select("customer_id", *names, *quantities, *rest)
 
 
 def exported(names: Sequence[str], scope: Scope) -> pl.DataFrame:

@@ -39,6 +39,9 @@ def _open(page: Page) -> None:
         return
     if page.filters:
         state.keep(filter_bar.filter_bar(_choices(), data.reader()))
+    elif version is not None:
+        with st.sidebar:
+            filter_bar.freshness(version.manifest.as_of, data.local(version.manifest), data.reader())
     page.render()
 
 

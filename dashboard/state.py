@@ -109,6 +109,19 @@ class Reader:
             return self.show.month_alone(start)
         return self.period(code, grain)
 
+    def tick(self, code: int, grain: Grain) -> str:
+        """A period on an axis, in two lines: `Jun` over `2026`."""
+        start = self.calendar.start(code, grain)
+        match grain:
+            case Grain.WEEK:
+                return f"{self.show.day_of_year(start)}<br>{start.year}"
+            case Grain.MONTH:
+                return f"{self.show.month_alone(start)}<br>{start.year}"
+            case Grain.QUARTER:
+                return self.period(code, grain).replace(" ", "<br>", 1)
+            case _:
+                return self.period(code, grain)
+
     def chosen(self, scope: Scope) -> str:
         """A scope in words: `June 2026, compared with May 2026 · East · Loyal`."""
         against = self.period(scope.reference(self.calendar), scope.grain, long=True)
@@ -117,9 +130,8 @@ class Reader:
         )
         return " \N{MIDDLE DOT} ".join((when, *self.filters(scope)))
 
-    def against(self, scope: Scope) -> str:
-        """The reference period as a tile names it: `vs May`."""
-        code = scope.reference(self.calendar)
+    def against(self, code: int, scope: Scope) -> str:
+        """A reference period as a tile names it: `vs May`."""
         return _("vs {period}").format(period=self.short(code, scope.grain, beside=scope.period))
 
     def filters(self, scope: Scope) -> list[str]:

@@ -66,6 +66,8 @@ class Tile:
     label: str
     figure: Figure
     value: str
+    period: int = 0
+    reference: int | None = None
     change: Change | None = None
     against: str = ""
     history: Sequence[float | None] = field(default=())
@@ -96,22 +98,62 @@ def _number(figure: Figure | None) -> float:
     return math.nan if figure is None or figure.value is None else figure.value
 
 
+@dataclass(frozen=True)
+class Moment:
+    """The period that a tile speaks of, the one it is compared with, and how the tile names them.
+
+    `asked` is empty where the period is that of the page; else it names the one that the figure is of.
+    """
+
+    period: int
+    reference: int | None
+    against: str = ""
+    asked: str = ""
+
+
+def wave(figures: Mapping[int, Figure], period: int, year_before: int | None) -> tuple[int, int | None]:
+    """The latest period up to `period` that has a figure, and the one before it to compare with.
+
+    Surveys are held in waves: between two of them the last one still says what is known. `year_before` is
+    the distance to the same period of the year before where that is to be compared with.
+    """
+    known = sorted(code for code, figure in figures.items() if code <= period and figure.value is not None)
+    if not known:
+        return period, None
+    if year_before is not None:
+        return known[-1], known[-1] - year_before
+    return known[-1], known[-2] if len(known) > 1 else None
+
+
 def tile(
     metric: Metric,
-    figure: Figure,
-    reference: Figure | None,
-    against: str,
+    figures: Mapping[int, Figure],
+    moment: Moment,
     history: Sequence[float | None],
     show: Formatter,
 ) -> Tile:
-    """The tile of a metric, its change against `reference` named `against`."""
+    """The tile of a metric at a moment, from its figures by period."""
+    figure = figures.get(moment.period, Figure(None))
+    reference = figures.get(moment.reference) if moment.reference is not None else None
     value = show.value(figure.shown, metric.unit)
     change = None if reference is None else changed(metric, figure, reference, show)
-    n = _("n = {n}").format(n=show.decimal(figure.n, 0)) if figure.n else ""
-    spoken = ", ".join(
-        part for part in (metric.label, value, f"{change.text} {against}" if change else "", n) if part
+    counted = _("n = {n}").format(n=show.decimal(figure.n, 0)) if figure.n else ""
+    n = ", ".join(part for part in (moment.asked, counted) if part)
+    moved = f"{change.text} {moment.against}" if change else ""
+    spoken = ", ".join(part for part in (metric.label, value, moved, n) if part)
+    return Tile(
+        metric.name,
+        metric.label,
+        figure,
+        value,
+        moment.period,
+        moment.reference,
+        change,
+        moment.against,
+        history,
+        n,
+        spoken,
     )
-    return Tile(metric.name, metric.label, figure, value, change, against, history, n, spoken)
 
 
 def disabled(name: str, reason: str) -> Tile:
@@ -131,7 +173,7 @@ def changed(metric: Metric, figure: Figure, reference: Figure, show: Formatter) 
     if not supported(figure, reference):
         return Change(_("no clear change"))
     arrow = "\N{UPWARDS ARROW}" if difference > 0 else "\N{DOWNWARDS ARROW}"
-    return Change(text, _tone(metric.direction, difference), arrow)
+    return Change(text, tone(metric.direction, difference), arrow)
 
 
 def supported(figure: Figure, reference: Figure) -> bool:
@@ -161,7 +203,8 @@ def _written(metric: Metric, difference: float, reference: float, show: Formatte
     return show.change(difference, metric.unit)
 
 
-def _tone(direction: Direction, difference: float) -> Tone:
+def tone(direction: Direction, difference: float) -> Tone:
+    """Whether a difference is good or bad; flat where neither way is better."""
     if direction == "neutral":
         return "flat"
     return "good" if (difference > 0) == (direction == "up_is_good") else "bad"

@@ -19,12 +19,13 @@ Values = NDArray[np.float64]
 class Trend:
     """What a trend chart draws. Missing values are NaN and leave a gap.
 
-    `periods` names each value; `prior` holds the values of one year before each, or nothing;
-    `running` says that the last period is not over.
+    `periods` names each value and `ticks`, shorter, its place on the axis; `prior` holds the values of one
+    year before each, or nothing; `running` says that the last period is not over.
     """
 
     periods: Sequence[str]
     values: Values
+    ticks: Sequence[str] = ()
     prior: Values | None = None
     running: bool = False
     name: str = ""
@@ -35,16 +36,18 @@ class Trend:
 
 def trend(data: Trend, show: Show, tick: Show, alt: str, *, height: int = 300) -> Chart:
     """The chart of `data`; `show` writes values in labels, `tick` those on the axis."""
+    names = data.ticks or data.periods
     scale = value_ticks(*_range(data), tick)
     right = label_room(
         [show(float(value)) for value in data.values[-1:] if value == value] + [data.prior_name]
     )
-    figure_layout = layout(height, left=label_room(scale["ticktext"]), right=right, bottom=28)
+    figure_layout = layout(height, left=label_room(scale["ticktext"]), right=right, bottom=40)
     positions = spread(len(data.periods))
     figure_layout["xaxis"] |= {
         "tickmode": "array",
         "tickvals": positions,
-        "ticktext": [data.periods[position] for position in positions],
+        "ticktext": [names[position] for position in positions],
+        "tickangle": 0,
         "range": [-0.35, len(data.periods) - 0.65],
     }
     figure_layout["yaxis"] |= scale

@@ -56,7 +56,7 @@ def chart_card(card: Card, chart: Chart | None, otherwise: str = "") -> None:
         else:
             st.plotly_chart(
                 ReadyFigure(chart.figure),
-                height=chart.height,
+                height="stretch",
                 theme="streamlit",
                 key=f"chart-{card.key}",
                 config=chart.config,

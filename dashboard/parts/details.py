@@ -2,23 +2,209 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from functools import partial
 from html import escape
+from typing import Final
 
+import polars as pl
 import streamlit as st
 
-from dashboard import data
-from dashboard.parts.markup import facts
+from dashboard import data, wording
+from dashboard.format import MISSING, Formatter
+from dashboard.parts.effects import Effect, effects
+from dashboard.parts.filter_bar import heading
+from dashboard.parts.kpi_row import change_line, sentence
+from dashboard.parts.listing import listing
+from dashboard.parts.markup import Column, facts, note, section
+from dashboard.parts.states import guarded
 from dashboard.state import Scope
 from dashboard.text import gettext as _
-from dashboard.tiles import Tile
+from dashboard.text import ngettext
+from dashboard.tiles import Tile, tone
+from metrics.catalog import Definition
+from metrics.definitions import Measure, Metric, PeriodRetention, Ratio
+from metrics.frames import CATEGORY
+from metrics.selection import Missing
+
+MOST_PARTS: Final = 8
+WIDTH: Final = 760
 
 
 def open_details(scope: Scope, name: str) -> None:
     """Open the drawer for one metric."""
     tile = data.tiles((name,), scope)[0]
-    st.dialog(tile.label, position="right", width=720)(_draw)(scope, tile)
+    st.dialog(tile.label, position="right", width=WIDTH)(guarded(_draw))(scope, tile)
 
 
 def _draw(scope: Scope, tile: Tile) -> None:
-    st.html(f'<div class="lead"><span class="figure">{escape(tile.value)}</span></div>')
-    st.html(facts({_("Definition"): data.metric(tile.name).description}))
+    st.html(f'<div class="lead"><span class="figure">{escape(tile.value)}</span>{change_line(tile)}</div>')
+    if tile.figure.shown is None:
+        note(sentence(tile.figure.reason or ""))
+    if tile.name not in data.catalogue().catalog.plans:
+        return
+    st.html(_facts(scope, tile))
+    _what_moved_it(scope, tile)
+    _who(scope, tile)
+
+
+def _facts(scope: Scope, tile: Tile) -> str:
+    definition, show, read = data.metric(tile.name), data.formatter(), data.reader()
+    pairs = {
+        _("Definition"): definition.description,
+        _("Formula"): wording.formula(definition, _label),
+        _("Basis"): definition.source,
+        _("Direction"): wording.direction(definition),
+        _("Value"): show.full(tile.figure.shown, definition.unit),
+        _("Interval"): wording.interval(tile.figure, definition.unit, show),
+        _("n"): show.decimal(tile.figure.n, 0),
+        _("Period"): read.period(tile.period, scope.grain, long=True),
+        _("As of"): show.day(data.as_of()),
+        _("Filters"): ", ".join(read.filters(scope)),
+    }
+    return facts({name: text for name, text in pairs.items() if text}, code=[_("Formula")])
+
+
+def _label(name: str) -> str:
+    return data.metric(name).label
+
+
+def _what_moved_it(scope: Scope, tile: Tile) -> None:
+    section(_("What moved it"), _("The effects of the parts add up to the change"))
+    if tile.reference is None or tile.figure.shown is None:
+        note(_("There is no earlier figure to compare with."))
+        return
+    choices = [*data.attributes(), *([CATEGORY] if data.categories() else [])]
+    by = st.segmented_control(
+        _("Split by"),
+        choices,
+        default=choices[0],
+        required=True,
+        format_func=heading,
+        key=f"details.{tile.name}.by",
+        label_visibility="collapsed",
+    )
+    try:
+        found = data.contributions(tile, scope, by or choices[0])
+    except Missing as missing:
+        note(sentence(str(missing)))
+        return
+    _effects(scope, tile, found, by or choices[0])
+
+
+def _effects(scope: Scope, tile: Tile, found: pl.DataFrame, by: str) -> None:
+    metric, show, read = data.metric(tile.name), data.formatter(), data.reader()
+    parts = [_part(metric, row, show) for row in _largest(found).iter_rows(named=True)]
+    change = float(found["effect"].sum())
+    before = show.value(None if tile.reference is None else _reference(scope, tile), metric.unit)
+    total = Effect(_("Change"), before, tile.value, show.change(change, metric.unit), change, "")
+    heads = (
+        heading(by),
+        read.short(tile.reference or tile.period, scope.grain),
+        read.short(tile.period, scope.grain),
+        _("Effect"),
+    )
+    effects(parts, total, heads, _("Effects on {metric}").format(metric=tile.label))
+
+
+def _reference(scope: Scope, tile: Tile) -> float | None:
+    figure = data.figure(tile.name, tile.reference, scope)
+    return None if figure.shown is None else float(figure.shown)
+
+
+def _part(metric: Metric, row: dict[str, object], show: Formatter) -> Effect:
+    effect = float(row["effect"])  # type: ignore[arg-type]  # a decimal
+    now, before = (
+        show.value(value, metric.unit) if isinstance(value := row[name], float) else MISSING
+        for name in ("current", "reference")
+    )
+    name = str(row["by"] or _("not known"))
+    return Effect(name, before, now, show.change(effect, metric.unit), effect, tone(metric.direction, effect))
+
+
+def _largest(found: pl.DataFrame) -> pl.DataFrame:
+    """The parts with the largest effects, the others as one row without figures of its own."""
+    if len(found) <= MOST_PARTS:
+        return found
+    rest = found.slice(MOST_PARTS - 1)
+    row = pl.DataFrame(
+        {"by": [_("{n} others").format(n=len(rest))], "effect": [rest["effect"].sum()]},
+        schema={"by": pl.String, "effect": found.schema["effect"]},
+    )
+    return pl.concat([found.head(MOST_PARTS - 1), row], how="diagonal")
+
+
+def _who(scope: Scope, tile: Tile) -> None:
+    try:
+        rows = data.customers(tile, scope)
+    except Missing as missing:
+        section(_("Customers"))
+        note(sentence(str(missing)))
+        return
+    show = data.formatter()
+    section(_("Customers"), " \N{MIDDLE DOT} ".join(_sums(tile, rows, show)))
+    names = _headings(data.metric(tile.name))
+    kinds = {name: "number" for name, dtype in rows.schema.items() if dtype.is_numeric()}
+    listing(
+        rows,
+        [Column(names.get(name, heading(name)), kinds.get(name, "")) for name in rows.columns],
+        lambda page: _cells(page, show),
+        show,
+        key=f"details.{tile.name}",
+        file=f"customers-{tile.name}",
+        label=_("Customers behind {metric}").format(metric=tile.label),
+        placeholder=_("Search by id, name or attribute"),
+        counted=partial(_counted, rows, show),
+    )
+
+
+def _counted(rows: pl.DataFrame, show: Formatter, count: int) -> str:
+    """How many customers a list holds; sales to nobody known are one row of it and no customer."""
+    unknown = rows["customer_id"].null_count()
+    text = ngettext("{n} customer", "{n} customers", count - unknown)
+    counted = text.format(n=show.decimal(count - unknown, 0))
+    return _("{customers}, and sales to nobody known").format(customers=counted) if unknown else counted
+
+
+def _headings(definition: Definition) -> dict[str, str]:
+    """The quantities of a customer list under the names of what they are."""
+    ours = {"customer_id": _("Customer"), "value": definition.label}
+    if isinstance(definition, Ratio):
+        ours["numerator"] = _term(definition.numerator, _("Numerator"))
+        ours["denominator"] = _term(definition.denominator, _("Denominator"))
+    if isinstance(definition, PeriodRetention):
+        ours |= {"denominator": _("Active before"), "numerator": _("Active again")}
+    return ours
+
+
+def _term(term: str | Measure, otherwise: str) -> str:
+    return otherwise if isinstance(term, Measure) else _label(term)
+
+
+def _sums(tile: Tile, rows: pl.DataFrame, show: Formatter) -> list[str]:
+    """The sums of the quantities, of which the figure is made."""
+    names = _headings(data.metric(tile.name))
+    quantities = [name for name, dtype in rows.schema.items() if dtype.is_numeric()]
+    return [f"{names.get(name, heading(name))} {_cell(rows[name].sum(), show)}" for name in quantities]
+
+
+def _cells(page: pl.DataFrame, show: Formatter) -> list[list[str]]:
+    """The texts of a page; the id of nobody is said in words."""
+    texts = [[_cell(value, show) for value in row] for row in page.iter_rows()]
+    return [[_("not identified"), *row[1:]] if row[0] == MISSING else row for row in texts]
+
+
+def _cell(value: object, show: Formatter) -> str:
+    match value:
+        case None:
+            return MISSING
+        case bool():
+            return _("yes") if value else _("no")
+        case Decimal():
+            return show.exact_money(value)
+        case int():
+            return show.decimal(value, 0)
+        case float():
+            return show.decimal(value, 0 if value.is_integer() else 2)
+        case _:
+            return str(value)

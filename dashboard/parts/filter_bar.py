@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from html import escape
 from typing import Final
 
 import streamlit as st
@@ -96,11 +97,11 @@ def _period(choices: Choices, reader: Reader, grain: Grain) -> int:
 
 
 def _pin(latest: int, name: str) -> None:
-    """Write the latest period into the URL when none is chosen: before the first drawing by the URL."""
-    if PERIOD not in st.session_state:
-        if PERIOD not in st.query_params:
-            st.query_params[PERIOD] = name
-    elif st.session_state[PERIOD] is None:
+    """Choose the latest period where none is chosen, and write it into the URL before the first drawing."""
+    if PERIOD not in st.session_state and PERIOD not in st.query_params:
+        st.query_params[PERIOD] = name
+        st.session_state[PERIOD] = latest
+    elif st.session_state.get(PERIOD, latest) is None:
         st.session_state[PERIOD] = latest
 
 
@@ -157,8 +158,6 @@ def _changed() -> None:
 
 
 def _foot(choices: Choices, reader: Reader, scope: Scope) -> None:
-    from html import escape
-
     st.button(
         _("Reset filters"),
         icon=":material/restart_alt:",
@@ -168,8 +167,13 @@ def _foot(choices: Choices, reader: Reader, scope: Scope) -> None:
         args=(tuple(choices.attributes),),
         disabled=not scope.is_filtered and scope.comparison == "previous" and scope.grain is Grain.MONTH,
     )
-    through = _("Data through {day}").format(day=reader.show.day(choices.as_of))
-    refreshed = _("refreshed {moment}").format(moment=reader.show.moment(choices.refreshed_at))
+    freshness(choices.as_of, choices.refreshed_at, reader)
+
+
+def freshness(as_of: date, refreshed_at: datetime, reader: Reader) -> None:
+    """Up to which day the data go and when they were read."""
+    through = _("Data through {day}").format(day=reader.show.day(as_of))
+    refreshed = _("refreshed {moment}").format(moment=reader.show.moment(refreshed_at))
     st.html(f'<p class="fresh"><b>{escape(through)}</b><br>{escape(refreshed)}</p>')
 
 

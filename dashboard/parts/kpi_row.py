@@ -35,21 +35,22 @@ def _face(tile: Tile) -> str:
     if tile.figure.shown is None:
         return f'<div class="tile lacking">{head}{figure}{_needs(tile)}</div>'
     return (
-        f'<div class="tile">{head}{figure}{_change(tile)}'
+        f'<div class="tile">{head}{figure}{change_line(tile)}'
         f'<div class="n">{escape(tile.n)}</div>{_spark(tile)}</div>'
     )
 
 
 def _needs(tile: Tile) -> str:
-    return f'<p class="needs">{escape(_sentence(tile.figure.reason or ""))}</p>'
+    return f'<p class="needs">{escape(sentence(tile.figure.reason or ""))}</p>'
 
 
-def _sentence(reason: str) -> str:
+def sentence(reason: str) -> str:
     """A reason as a sentence: a capital first, a full stop last."""
     return f"{reason[:1].upper()}{reason[1:]}".rstrip(".") + "." if reason else ""
 
 
-def _change(tile: Tile) -> str:
+def change_line(tile: Tile) -> str:
+    """The change as a chip with its arrow and the period it is against, or why there is none."""
     if tile.change is None:
         words = _("period not over") if not tile.figure.complete else _("nothing to compare with")
         return f'<div class="change">{escape(words)}</div>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from typing import Final
 
@@ -31,10 +32,12 @@ def listing(
     file: str,
     label: str,
     placeholder: str,
+    counted: Callable[[int], str] | None = None,
 ) -> None:
     """The rows of `frame` that hold what is searched for, a page at a time.
 
-    The count above the table is that of all rows found, and so are the rows of the files.
+    The count above the table, in the words of `counted`, is that of all rows found, and so are the rows of
+    the files.
     """
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         term = st.text_input(
@@ -50,7 +53,7 @@ def listing(
         nothing = _("No row matches.") if len(frame) else _("There are no rows.")
         st.html(f'<div class="state"><p>{escape(nothing)}</p></div>')
         return
-    note(_counted(len(found), len(frame), show))
+    note(_counted(len(found), len(frame), show, counted or partial(_rows, show)))
     pages = -(-len(found) // PAGE)
     slot = st.container()
     page = st.pagination(pages, key=f"{key}.page") if pages > 1 else 1
@@ -75,7 +78,11 @@ def matching(frame: pl.DataFrame, term: str) -> pl.DataFrame:
     return frame.filter(pl.any_horizontal(held))
 
 
-def _counted(found: int, of: int, show: Formatter) -> str:
+def _counted(found: int, of: int, show: Formatter, counted: Callable[[int], str]) -> str:
     if found == of:
-        return ngettext("{n} row", "{n} rows", of).format(n=show.decimal(of, 0))
-    return _("{n} of {all} rows").format(n=show.decimal(found, 0), all=show.decimal(of, 0))
+        return counted(of)
+    return _("{n} of {all}").format(n=show.decimal(found, 0), all=counted(of))
+
+
+def _rows(show: Formatter, count: int) -> str:
+    return ngettext("{n} row", "{n} rows", count).format(n=show.decimal(count, 0))

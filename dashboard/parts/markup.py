@@ -11,7 +11,7 @@ import streamlit as st
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its heading, and whether it holds numbers, long text or code."""
+    """A column of a table. `kind`: empty for short texts, `number`, `code`, or `wide` for our sentences."""
 
     title: str
     kind: str = ""
@@ -36,12 +36,20 @@ def section(title: str, caption: str = "") -> None:
 
 def note(text: str) -> None:
     """A line of small, muted text."""
-    st.html(f'<p class="note">{escape(text)}</p>')
+    st.html(f'<p class="note">{marked(text)}</p>')
 
 
 def notice(text: str) -> None:
     """A line that a person should read before the figures."""
-    st.html(f'<p class="notice" role="status">{escape(text)}</p>')
+    st.html(f'<p class="notice" role="status">{marked(text)}</p>')
+
+
+def marked(text: str) -> str:
+    """A text as HTML, with what stands in backticks set as code."""
+    parts = text.split("`")
+    return "".join(
+        f"<code>{escape(part)}</code>" if odd % 2 else escape(part) for odd, part in enumerate(parts)
+    )
 
 
 def facts(pairs: Mapping[str, str], *, code: Iterable[str] = ()) -> str:
@@ -78,6 +86,7 @@ def table(
 
 def _row(columns: Sequence[Column], cells: Sequence[str], kind: str = "") -> str:
     filled = "".join(
-        f'<td class="{column.kind}">{escape(cell)}</td>' for column, cell in zip(columns, cells, strict=True)
+        f'<td class="{column.kind}">{marked(cell) if column.kind == "wide" else escape(cell)}</td>'
+        for column, cell in zip(columns, cells, strict=True)
     )
     return f'<tr class="{kind}">{filled}</tr>'

@@ -12,6 +12,7 @@ from typing import Final, ParamSpec
 import streamlit as st
 
 from config.errors import Problem
+from dashboard.parts.markup import marked
 from dashboard.text import gettext as _
 from dashboard.text import ngettext
 
@@ -30,9 +31,9 @@ def empty(icon: str, title: str, text: str, command: str = "") -> None:
 
 def problems(title: str, text: str, found: Sequence[Problem]) -> None:
     """A card with the faults of configuration files, each at its place."""
-    listed = "".join(f"<li>{_place(fault)}{_marked(_sentence(fault))}</li>" for fault in found)
+    listed = "".join(f"<li>{_place(fault)}{marked(_sentence(fault))}</li>" for fault in found)
     st.html(
-        f'<div class="problem" role="alert"><h3>{escape(title)}</h3><p>{_marked(text)}</p>'
+        f'<div class="problem" role="alert"><h3>{escape(title)}</h3><p>{marked(text)}</p>'
         f"<ol>{listed}</ol></div>"
     )
 
@@ -44,14 +45,6 @@ def _place(fault: Problem) -> str:
 def _sentence(fault: Problem) -> str:
     """`where: fault. What to do`, without the place."""
     return fault.render().removeprefix(f"{fault.path}:{fault.line}:{fault.column}: ")
-
-
-def _marked(text: str) -> str:
-    """A text with what stands in backticks set as code."""
-    parts = text.split("`")
-    return "".join(
-        f"<code>{escape(part)}</code>" if odd % 2 else escape(part) for odd, part in enumerate(parts)
-    )
 
 
 def broken(found: Sequence[Problem]) -> None:

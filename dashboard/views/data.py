@@ -66,6 +66,15 @@ def _sources(manifest: Manifest, show: Formatter) -> None:
     ]
     total = [_("All"), "", "", *_counts(manifest.sources, show)]
     st.html(markup.table(columns, rows, _("Sources"), total=total))
+    _notes(manifest)
+
+
+def _notes(manifest: Manifest) -> None:
+    """How the files were understood, folded away: it is read when a figure surprises."""
+    notes = [[report.name, text] for report in manifest.sources for text in report.notes]
+    if notes:
+        with st.expander(_("How the files were read")):
+            st.html(markup.table([Column(_("Source")), Column(_("Found"), "wide")], notes, _("Notes")))
 
 
 def _origin(report: SourceReport, show: Formatter) -> str:
@@ -96,7 +105,6 @@ def _set_aside(manifest: Manifest, show: Formatter) -> None:
         )
         for reason, n in counts.items()
     ]
-    notes = [(report.name, text) for report in manifest.sources for text in report.notes]
     if rows:
         markup.section(
             _("Reasons"), _("Quarantined rows could not be read; filtered rows were left out on purpose")
@@ -108,14 +116,10 @@ def _set_aside(manifest: Manifest, show: Formatter) -> None:
             Column(_("Rows"), "number"),
         ]
         st.html(markup.table(columns, rows, _("Reasons")))
-    for name, text in notes:
-        markup.notice(f"{name}: {text}")
 
 
 def _quarantine(manifest: Manifest, show: Formatter) -> None:
-    markup.section(
-        _("Quarantine"), _("Rows set aside, with every original value; mend them at the source and refresh")
-    )
+    markup.section(_("Quarantine"), _("Rows set aside, with every original value; mend them and refresh"))
     sources = [report.name for report in manifest.sources if report.quarantined]
     if not sources:
         states.empty(
@@ -128,9 +132,10 @@ def _quarantine(manifest: Manifest, show: Formatter) -> None:
         reasons = frame["reason"].unique().sort().to_list()
         reason = st.selectbox(_("Reason"), [_("All reasons"), *reasons], key="data.quarantine_reason")
     rows = frame.filter(pl.col("reason") == reason) if reason in reasons else frame
+    shown = _arranged(rows)
     listing(
-        rows,
-        [Column(name.replace("_", " "), "wide" if name == "reason" else "") for name in rows.columns],
+        shown,
+        [Column(_heading(name), "wide" if name.startswith("reason") else "") for name in shown.columns],
         lambda page: [["" if cell is None else str(cell) for cell in row] for row in page.iter_rows()],
         show,
         key="data.quarantine",
@@ -138,6 +143,28 @@ def _quarantine(manifest: Manifest, show: Formatter) -> None:
         label=_("Quarantined rows of {source}").format(source=source),
         placeholder=_("Search in the rows"),
     )
+
+
+def _arranged(rows: pl.DataFrame) -> pl.DataFrame:
+    """What is wrong first, then the original values, the file last; all reasons where there are several."""
+    first = [name for name in ("row", "reason", "column", "value") if name in rows.columns]
+    last = [name for name in ("reasons", "file") if name in rows.columns]
+    if "reasons" in last and rows["reasons"].equals(rows["reason"]):
+        last.remove("reasons")
+    original = [name for name in rows.columns if name not in (*first, "reasons", "file")]
+    return rows.select(*first, *original, *last)
+
+
+def _heading(name: str) -> str:
+    ours = {
+        "row": _("Row"),
+        "reason": _("Reason"),
+        "reasons": _("All reasons"),
+        "column": _("Column"),
+        "value": _("Value"),
+        "file": _("File"),
+    }
+    return ours.get(name, name)
 
 
 def _versions(manifest: Manifest, show: Formatter) -> None:
@@ -167,13 +194,11 @@ def _versions(manifest: Manifest, show: Formatter) -> None:
 def _meaning(manifest: Manifest, show: Formatter) -> None:
     rule = data.project().as_of
     if rule == "last_day":
-        said = _("the last complete day of the data, as `as_of: last_day` in rapport.yaml asks")
+        said = _("the last complete day of the data (`as_of: last_day` in rapport.yaml)")
     else:
         said = _("the day that `as_of` in rapport.yaml names")
     text = _(
         "As of {day}: figures count what happened up to the end of that day, in the time zone {zone}. "
         "It is {rule}. A period that ends later is not over, and is never compared."
     )
-    markup.note(
-        text.format(day=show.day(manifest.as_of), zone=data.project().timezone, rule=said.replace("`", ""))
-    )
+    markup.note(text.format(day=show.day(manifest.as_of), zone=data.project().timezone, rule=said))

@@ -16,7 +16,7 @@ from dashboard.parts.kpi_row import kpi_row
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
-from dashboard.views.overview_cards import share_card, trend_card
+from dashboard.views.overview_cards import bridge_card, share_card, trend_card
 
 GOALS: Final = (
     (
@@ -63,7 +63,11 @@ def render() -> None:
 
 def _charts(scope: Scope) -> None:
     markup.section(_("Revenue"), _("How it developed, and which customers moved it"))
-    chart_card(*trend_card("net_revenue", scope))
+    wide, narrow = st.columns([3, 2])
+    with wide:
+        chart_card(*trend_card("net_revenue", scope))
+    with narrow:
+        chart_card(*bridge_card(scope))
     by = [name for name in filter_bar.MAIN if name in data.attributes()]
     if by:
         markup.section(_("Active customers"), _("Where they are served, and how they came"))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
 from functools import partial
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -11,6 +14,8 @@ from dashboard import data
 from dashboard.charts.bars import bars
 from dashboard.charts.layout import Chart
 from dashboard.charts.trend import Trend, trend
+from dashboard.charts.waterfall import Step, waterfall
+from dashboard.format import Formatter
 from dashboard.parts.chart_card import Card
 from dashboard.parts.filter_bar import heading
 from dashboard.parts.markup import Column
@@ -18,6 +23,9 @@ from dashboard.state import GRAINS, Scope
 from dashboard.text import gettext as _
 from dashboard.tiles import Series, changed
 from metrics.definitions import Metric
+
+CORE_STEPS: Final = ("new", "reactivated", "expansion", "contraction", "lost")
+"""The steps that are always drawn; the others only where they are not zero."""
 
 Drawn = tuple[Card, Chart | None, str]
 """A card, its chart, and what to say when there is none."""
@@ -46,7 +54,8 @@ def trend_card(name: str, scope: Scope) -> Drawn:
     if np.count_nonzero(~np.isnan(series.values)) < 2:
         return card, None, _("A trend needs at least two periods with data.")
     drawn = Trend(
-        periods=[reader.short(code, scope.grain) for code in series.periods],
+        periods=periods,
+        ticks=[reader.tick(code, scope.grain) for code in series.periods],
         values=series.values,
         prior=None if np.isnan(series.prior).all() else series.prior,
         running=series.running,
@@ -87,6 +96,89 @@ def _note(metric: Metric, scope: Scope) -> str:
     unit = show.currency if metric.unit == "money" else ""
     day = _("as of {day}").format(day=show.day(data.as_of()))
     return " \N{MIDDLE DOT} ".join(part for part in (metric.label, unit, day, *reader.filters(scope)) if part)
+
+
+def bridge_card(scope: Scope) -> Drawn:
+    """From the revenue of the period before to that of this one, by what customers did."""
+    read, show = data.reader(), data.formatter()
+    before, after = (read.period(code, scope.grain) for code in (scope.period - 1, scope.period))
+    items = {row["item"]: row["amount"] for row in data.bridge(scope).iter_rows(named=True)}
+    names = {"before": before, **_steps(), "after": after}
+    shown = {name: items[name] for name in names if name in ("before", "after", *CORE_STEPS) or items[name]}
+    people = dict(data.bridge(scope).select("item", "customers").iter_rows())
+    card = Card(
+        key="bridge",
+        title=_bridge_finding(items, before, after),
+        note=_("Net revenue, {currency} \N{MIDDLE DOT} the steps add up to the cent").format(
+            currency=show.currency
+        ),
+        definition=_step_words(),
+        columns=[Column(_("Step")), Column(_("Amount"), "number"), Column(_("Customers"), "number")],
+        rows=[
+            [names[name], show.exact_money(amount), show.decimal(people[name], 0)]
+            for name, amount in shown.items()
+        ],
+        frame=lambda: data.bridge(scope),
+    )
+    steps = [Step(names[name], float(amount), name in ("before", "after")) for name, amount in shown.items()]
+    if not any(step.value for step in steps):
+        return card, None, _("No revenue in either period.")
+    alt = f"{card.title}: " + ", ".join(f"{row[0]} {row[1]}" for row in card.rows)
+    tick = partial(show.axis, unit="money")
+    return card, waterfall(steps, tick, partial(_signed, show), alt, height=300), ""
+
+
+def _signed(show: Formatter, value: float) -> str:
+    return ("+" if value > 0 else "") + show.axis(value, "money")
+
+
+def _steps() -> dict[str, str]:
+    return {
+        "new": _("New"),
+        "reactivated": _("Reactivated"),
+        "expansion": _("Expansion"),
+        "contraction": _("Contraction"),
+        "lost": _("Lost"),
+        "late_returns": _("Late returns"),
+        "unidentified": _("Not identified"),
+    }
+
+
+def _step_words() -> dict[str, str]:
+    """What each step counts."""
+    steps = _steps()
+    return {
+        steps["new"]: _("revenue of customers whose first order of all falls into the period"),
+        steps["reactivated"]: _("of customers who ordered earlier, but not in the period before"),
+        steps["expansion"]: _("the rise at customers active in both periods"),
+        steps["contraction"]: _("the fall at customers active in both periods"),
+        steps["lost"]: _("what customers brought who did not order again in this period"),
+        steps["late_returns"]: _("returns of customers who ordered in neither period"),
+        steps["unidentified"]: _("sales to nobody known"),
+    }
+
+
+def _bridge_finding(items: Mapping[str, Decimal], before: str, after: str) -> str:
+    """The largest gain and the largest loss, in one sentence."""
+    show, names = data.formatter(), _steps()
+    gain, loss = (pick(names, key=lambda name: items[name]) for pick in (max, min))
+    if items[gain] <= 0 or items[loss] >= 0:
+        return _("Net revenue from {before} to {after}").format(before=before, after=after)
+    words = _("{gain} brought {won}, {loss} took {gone}")
+    won, gone = (show.axis(float(abs(items[name])), "money") for name in (gain, loss))
+    return words.format(gain=_people_of()[gain], won=won, loss=_people_of()[loss].lower(), gone=gone)
+
+
+def _people_of() -> dict[str, str]:
+    return {
+        "new": _("New customers"),
+        "reactivated": _("Reactivated customers"),
+        "expansion": _("Growing customers"),
+        "contraction": _("Shrinking customers"),
+        "lost": _("Lost customers"),
+        "late_returns": _("Late returns"),
+        "unidentified": _("Unidentified sales"),
+    }
 
 
 def share_card(name: str, attribute: str, scope: Scope) -> Drawn:

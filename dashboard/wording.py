@@ -1,0 +1,74 @@
+"""Definitions in words: formula, interval and direction of a metric, as a drawer shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import assert_never
+
+from dashboard.format import Formatter
+from dashboard.text import gettext as _
+from dashboard.tiles import Figure
+from metrics.catalog import Definition
+from metrics.definitions import Derived, Measure, NetPromoterScore, PeriodRetention, Ratio, Simple, Unit
+
+Name = Callable[[str], str]
+"""The label of a metric by its name."""
+
+
+def formula(definition: Definition, name: Name) -> str:
+    """How a metric is computed, close to its definition: `sum(net_amount) of customer_periods`."""
+    match definition:
+        case Simple():
+            return _measure(definition)
+        case Ratio():
+            scale = "" if definition.scale == 1 else f" \N{MULTIPLICATION SIGN} {definition.scale:g}"
+            return f"{_term(definition.numerator, name)} / {_term(definition.denominator, name)}{scale}"
+        case Derived():
+            return definition.expression.replace("{", "").replace("}", "")
+        case PeriodRetention():
+            return _("customers active in both periods / customers active in the period before")
+        case NetPromoterScore():
+            text = _("(answers from {high} up - answers up to {low}) / answers \N{MULTIPLICATION SIGN} 100")
+            return text.format(high=definition.promoters_from, low=definition.detractors_to)
+        case _:
+            assert_never(definition)
+
+
+def _term(term: str | Measure, name: Name) -> str:
+    return f"({_measure(term)})" if isinstance(term, Measure) else name(term)
+
+
+def _measure(measure: Measure) -> str:
+    where = _(" where {condition}").format(condition=measure.where) if measure.where else ""
+    return _("{expression} of {table}").format(expression=measure.expression, table=measure.table) + where
+
+
+def interval(figure: Figure, unit: Unit, show: Formatter) -> str:
+    """The interval of a figure with its method: `41.9 % to 43.7 % (95 %, Wilson)`."""
+    if figure.lower is None or figure.upper is None:
+        return _("none: a full count, not a sample")
+    lower, upper = (show.value(bound, unit) for bound in (figure.lower, figure.upper))
+    words = _("{lower} to {upper} (95\N{NARROW NO-BREAK SPACE}%, {method})")
+    return words.format(
+        lower=lower, upper=upper, method=_methods().get(figure.interval or "", figure.interval)
+    )
+
+
+def _methods() -> Mapping[str, str]:
+    return {
+        "wilson": _("Wilson"),
+        "t": _("Student's t"),
+        "delta": _("delta method over customers"),
+        "poisson": _("Poisson, exact"),
+        "promoters": _("adjusted Wald"),
+        "bootstrap": _("bootstrap"),
+    }
+
+
+def direction(definition: Definition) -> str:
+    """Which way of change is good, in words."""
+    return {
+        "up_is_good": _("higher is better"),
+        "down_is_good": _("lower is better"),
+        "neutral": _("neither way is better"),
+    }[definition.direction]

@@ -6,6 +6,7 @@ earlier of the two.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -42,7 +43,7 @@ _TIMES: Final = {
 _ENDINGS: Final = {
     r"": "",
     **_TIMES,
-    **{time + r"(?:Z|[+-]\d{2}:?\d{2})": form + "%#z" for time, form in _TIMES.items()},
+    **{time + r"(?:Z|[+-]\d{2}(?::?\d{2})?)": form + "%#z" for time, form in _TIMES.items()},
 }
 _SHAPES: Final = tuple(
     (re.compile(day + ending), tuple(order + form for order in orders))
@@ -79,21 +80,25 @@ class Moments:
     days: Parsed
 
 
-def candidates(sample: Iterable[str]) -> list[tuple[str, ...]]:
-    """The formats that the texts of a sample show, each with its orders of day and month.
+def candidates(texts: Iterable[str]) -> dict[tuple[str, ...], int]:
+    """The formats that some texts show, each with its orders of day and month, and how many show it.
 
     Texts that look like no date are passed over.
 
     >>> candidates(["2024-01-31", "03/04/2024 10:00", "soon"])
-    [('%Y-%m-%d',), ('%d/%m/%Y %H:%M', '%m/%d/%Y %H:%M')]
+    {('%Y-%m-%d',): 1, ('%d/%m/%Y %H:%M', '%m/%d/%Y %H:%M'): 1}
     """
-    found = (next((forms for shape, forms in _SHAPES if shape.fullmatch(text)), None) for text in sample)
-    return sorted({forms for forms in found if forms})
+    found = (next((forms for shape, forms in _SHAPES if shape.fullmatch(text)), None) for text in texts)
+    return dict(Counter(forms for forms in found if forms))
 
 
-def one_calendar(forms: Sequence[tuple[str, ...]]) -> bool:
-    """Whether the formats write the day alike and differ in the time at most."""
-    return len({re.split(r"[ T]%[HI]", orders[0])[0] for orders in forms}) == 1
+def without_time(form: str) -> str:
+    """How a format writes the day.
+
+    >>> without_time("%Y-%m-%dT%H:%M")
+    '%Y-%m-%d'
+    """
+    return re.split(r"[ T]%[HI]", form)[0]
 
 
 def day_parts(text: pl.Expr) -> tuple[pl.Expr, pl.Expr]:

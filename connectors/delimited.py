@@ -22,7 +22,10 @@ from connectors.records import Record, Records, split
 from connectors.sources import CsvSource, TextSource
 
 _DELIMITERS: Final = ",;\t|"
-_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_NAMES: Final = {"\x1f": "nothing", ",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_NONE: Final = "\x1f"
+"""The delimiter of a file with one column: the separator that no text holds."""
+
 _UNCLEAN: Final = rf"[\x00{BROKEN}]"
 _MARK: Final = "\x00"
 """First field of a line in a mended copy that holds the place of a rejected row."""
@@ -76,7 +79,8 @@ def _delimiter(source: CsvSource, text: _Text) -> str:
     if source.delimiter:
         return source.delimiter
     sample = [line for line in islice(_lines(text.path, source.skip_rows), 100) if line]
-    return max(_DELIMITERS, key=lambda mark: _evenness(sample, mark))
+    best = max(_DELIMITERS, key=lambda mark: _evenness(sample, mark))
+    return best if _evenness(sample, best)[1] else _NONE
 
 
 def _evenness(sample: Sequence[str], mark: str) -> tuple[float, int]:

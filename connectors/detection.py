@@ -1,32 +1,46 @@
-"""What a source leaves unsaid about its columns, found in their values: decimal mark, form of dates."""
+"""What a source leaves unsaid about its columns, found in their values: decimal mark, form of dates.
 
-from collections.abc import Sequence
+A form that nearly all values share is taken; the few others end in quarantine like any cell that cannot be
+read. Where values speak for two forms, or for none, the source has to say which.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
 
 import polars as pl
 
-from connectors.dates import candidates, day_parts, one_calendar
+from connectors.dates import candidates, day_parts, without_time
 from connectors.errors import SourceError
 from connectors.raw import Raw
 
 _SAMPLE: Final = 5_000
-_COMMA: Final = r"\d,\d{1,2}[^\d,]*$|\d,\d{4,}|\.\d{3},\d"
-_POINT: Final = r"\d\.\d{1,2}[^\d.]*$|\d\.\d{4,}|,\d{3}\.\d"
+_NEARLY_ALL: Final = 0.95
+_MARKS: Final = {
+    ",": r"\d,\d{1,2}[^\d,]*$|\d,\d{4,}|\.\d{3},\d",
+    ".": r"\d\.\d{1,2}[^\d.]*$|\d\.\d{4,}|,\d{3}\.\d",
+}
+"""Numbers in which the mark can only stand before decimals."""
+
 _GROUPED: Final = r"\d,\d{3}(?:\D|$)"
+_SAY_MARK: Final = 'Say which: add `decimal: "."` or `decimal: ","`'
+_UNKNOWN: Final = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S%.f")
+"""Formats of a column in which nothing stands."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The first rows of a source, and the whole of a column where these leave a doubt."""
+    """Some rows of every file of a source, and the whole of a column where these leave a doubt."""
 
     raw: Raw
 
     @cached_property
     def _head(self) -> pl.DataFrame:
         texts = [name for name, dtype in self.raw.columns.items() if dtype == pl.String]
-        return self.raw.frame.select(texts).head(_SAMPLE).collect()
+        return self.raw.head(_SAMPLE).select(pl.col(texts).str.strip_chars()).collect()
 
     def decimal(self, columns: Sequence[str]) -> str:
         """The decimal mark of some number columns: `.` or `,`.
@@ -34,37 +48,17 @@ class Sample:
         Raises SourceError when the numbers show both, or only groups such as `1,234` that may be either.
         """
         columns = [name for name in columns if name in self._head.columns]
-        comma, point = (self._seen(pattern, columns) for pattern in (_COMMA, _POINT))
-        if not comma and not point and columns:
-            whole = (
-                self.raw.frame.select(columns)
-                .unpivot()
-                .drop_nulls()
-                .select(pl.col("value").str.strip_chars())
-            )
-            marks = whole.select(
-                pl.col("value").filter(pl.col("value").str.contains(p)).first().alias(n)
-                for n, p in (("c", _COMMA), ("p", _POINT))
-            )
-            comma, point = marks.collect().row(0)
-        if comma and point:
-            self._refuse(
-                f"numbers are written as `{comma}` and as `{point}`", 'Add `decimal: "."` or `decimal: ","`'
-            )
-        grouped = None if comma or point else self._seen(_GROUPED, columns)
+        if not columns:
+            return "."
+        found = _examples(self._head.select(columns).lazy()) or _examples(self.raw.frame.select(columns))
+        if mark := _dominant({mark: count for mark, (count, _) in found.items()}):
+            return mark
+        if found:
+            self._refuse(f"numbers are written as `{found['.'][1]}` and as `{found[','][1]}`", _SAY_MARK)
+        grouped = _filtered(self._head, columns, _GROUPED)
         if grouped:
-            self._refuse(
-                f"`{grouped}` may have thousands or decimals", 'Add `decimal: "."` or `decimal: ","`'
-            )
-        return "," if comma else "."
-
-    def _seen(self, pattern: str, columns: Sequence[str]) -> str | None:
-        for name in columns:
-            found = self._head[name].str.strip_chars().drop_nulls()
-            found = found.filter(found.str.contains(pattern))
-            if found.len():
-                return str(found[0])
-        return None
+            self._refuse(f"`{grouped}` may have thousands or decimals", _SAY_MARK)
+        return "."
 
     def formats(self, column: str, blanks: Sequence[str]) -> tuple[str, ...]:
         """The formats of a date column that states none.
@@ -72,46 +66,94 @@ class Sample:
         Raises SourceError when no known form fits, when several do, and when the order of day and month
         cannot be told.
         """
-        texts = self._head[column].str.strip_chars().drop_nulls().unique(maintain_order=True)
-        texts = texts.filter(~texts.is_in(["", *blanks]))
+        texts = self._dates(column, blanks)
+        if not texts.len():
+            return _UNKNOWN
         forms = candidates(texts)
-        if not forms and texts.len():
-            self._refuse(
-                f"`{texts[0]}` in `{column}` has no known date format",
-                f"State it: `{column}` needs `formats:`",
-            )
         if not forms:
-            return ("%Y-%m-%d",)
-        if not one_calendar(forms):
-            shown = ", ".join(f'"{order}"' for orders in forms for order in orders[:1])
+            fault = f"`{texts[0]}` in `{column}` has no date format that can be told"
+            self._refuse(fault, f'State it: `{{from: {column}, formats: ["..."]}}`')
+        calendars: dict[str, int] = {}
+        for orders, count in forms.items():
+            calendars[without_time(orders[0])] = calendars.get(without_time(orders[0]), 0) + count
+        main = _dominant(calendars)
+        if main is None:
+            shown = ", ".join(f'"{_shown(orders[0])}"' for orders in forms)
             self._refuse(
                 f"`{column}` writes dates in several formats", f"State every one: `formats: [{shown}]`"
             )
+        found = [orders for orders in forms if without_time(orders[0]) == main]
+        return tuple(orders[self._order(column, orders)] for orders in found)
+
+    def _dates(self, column: str, blanks: Sequence[str]) -> pl.Series:
+        empty = ["", *blanks]
+        texts = self._head[column]
+        texts = texts.filter(~texts.is_in(empty))
+        if texts.len():
+            return texts
+        text = pl.col(column).str.strip_chars()
         return (
-            tuple(self._ordered(column, orders) for orders in forms)
-            if len(forms[0]) > 1
-            else tuple(orders[0] for orders in forms)
+            self.raw.frame.select(text).filter(~pl.col(column).is_in(empty)).head(_SAMPLE).collect()[column]
         )
 
-    def _ordered(self, column: str, orders: tuple[str, ...]) -> str:
-        """The format whose months stay below 13 in every row of the column."""
+    def _order(self, column: str, orders: tuple[str, ...]) -> int:
+        """The place of the format whose months stay below 13 in (nearly) every row of the column."""
+        if len(orders) == 1:
+            return 0
         first, second = day_parts(pl.col(column).str.strip_chars())
-        day, month = (
-            self.raw.frame.select(
-                pl.col(column).filter(first > 12).first().alias("day"),
-                pl.col(column).filter(second > 12).first().alias("month"),
-            )
-            .collect()
-            .row(0)
+        over = (pl.col(column).filter(part > 12) for part in (first, second))
+        counts = self.raw.frame.select(
+            expr.alias(name)
+            for name, part in zip(("day", "month"), over, strict=True)
+            for name, expr in ((name, part.len()), (f"{name} example", part.first()))
         )
-        shown = f'Add `formats: ["{orders[0]}"]` or `formats: ["{orders[1]}"]`'.replace("%.f", "")
-        if day and month:
-            self._refuse(f"`{column}` writes the day first (`{day}`) and the month first (`{month}`)", shown)
-        if not day and not month:
-            example = self._head[column].drop_nulls()[0]
-            self._refuse(f"`{example}` in `{column}` may be day/month or month/day", shown)
-        return orders[0] if day else orders[1]
+        found = counts.collect().row(0, named=True)
+        main = _dominant({0: found["day"], 1: found["month"]})
+        if main is not None:
+            return main
+        say = f'Say which: `formats: ["{_shown(orders[0])}"]` or `formats: ["{_shown(orders[1])}"]`'
+        if found["day"]:
+            day, month = found["day example"], found["month example"]
+            self._refuse(
+                f"`{column}` has dates with the day first (`{day}`) and with the month first (`{month}`)", say
+            )
+        example = self._dates(column, ())[0]
+        self._refuse(f"`{example}` in `{column}` may be day/month or month/day", say)
 
     def _refuse(self, fault: str, remedy: str) -> NoReturn:
         where = f"source `{self.raw.name}`"
         raise SourceError(where, fault, remedy)
+
+
+def _examples(numbers: pl.LazyFrame) -> dict[str, tuple[int, str]]:
+    """How many numbers show each decimal mark, and one of them; marks that none shows are left out."""
+    texts = numbers.unpivot().select(pl.col("value").str.strip_chars()).drop_nulls()
+    shown = {
+        mark: pl.col("value").filter(pl.col("value").str.contains(form)) for mark, form in _MARKS.items()
+    }
+    row = (
+        texts.select(
+            expr.alias(f"{what} {mark}")
+            for mark, values in shown.items()
+            for what, expr in (("count", values.len()), ("first", values.first()))
+        )
+        .collect()
+        .row(0, named=True)
+    )
+    return {mark: (row[f"count {mark}"], row[f"first {mark}"]) for mark in _MARKS if row[f"count {mark}"]}
+
+
+def _filtered(frame: pl.DataFrame, columns: Sequence[str], pattern: str) -> str | None:
+    values = frame.select(columns).unpivot()["value"].drop_nulls()
+    found = values.filter(values.str.contains(pattern))
+    return str(found[0]) if found.len() else None
+
+
+def _dominant(counts: Mapping[T, int]) -> T | None:
+    """What nearly all speak for; None when they are divided, or nothing speaks."""
+    total = sum(counts.values())
+    return next((one for one, count in counts.items() if total and count >= _NEARLY_ALL * total), None)
+
+
+def _shown(form: str) -> str:
+    return form.replace("%.f", "").replace("#", "")

@@ -28,8 +28,9 @@ def repeated_rows(frame: pl.LazyFrame, columns: Sequence[str]) -> pl.Series:
 def repeated_keys(parts: Sequence[pl.LazyFrame], keys: Sequence[str]) -> pl.DataFrame:
     """The rows with the key of another one: PART, ROW, and whether they are the `same` as the one that stays.
 
-    The row that stays is the one that sorts first by its values, so that the order of the files and of their
-    rows decides nothing. Sorted by part and row; empty when every key stands once.
+    The row that stays is one of the first part that has the key, and there the one that sorts first by its
+    values, so that the order of the rows decides nothing. Sorted by part and row; empty when every key stands
+    once.
     """
     hashes = [
         part.select(pl.lit(at, pl.UInt16).alias(PART), ROW, pl.struct(keys).hash().alias(_HASH))
@@ -59,7 +60,7 @@ def _candidates(parts: Sequence[pl.LazyFrame], found: pl.DataFrame) -> pl.DataFr
 
 def _judged(rows: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     values = [name for name in rows.columns if name not in (PART, ROW, *keys)]
-    ordered = rows.sort(*keys, *values, PART, ROW, nulls_last=True)
+    ordered = rows.sort(*keys, PART, *values, ROW, nulls_last=True)
     place = pl.int_range(pl.len()).over(keys)
     same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).first().over(keys)) for name in values)
     judged = ordered.select(

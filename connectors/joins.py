@@ -57,7 +57,9 @@ def _counted(source: Source, raw: Raw, found: pl.LazyFrame, origins: Mapping[str
     unmatched = {reasons[at]: n for at, n, _ in counts.sort(_UNMATCHED).iter_rows() if at}
     own = {reasons[at]: n for at, _, n in counts.sort(_UNMATCHED).iter_rows() if at}
     frame = found.filter(pl.col(_UNMATCHED) == 0).drop(_UNMATCHED)
-    result = replace(raw, frame=frame, rows=rows, rejected=raw.rejected.clear(), origins=origins, notes=())
+    result = replace(
+        raw, frame=frame, rows=rows, rejected=raw.rejected.clear(), origins=origins, notes=(), heads=()
+    )
     return Joined(result, unmatched, own)
 
 

@@ -58,6 +58,7 @@ class Raw:
     lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     text: bool = True
     origins: Mapping[str, Source] = field(default_factory=dict)
+    heads: tuple[pl.LazyFrame, ...] = ()
 
     @classmethod
     def of(cls, name: str, pieces: Sequence[Piece]) -> Self:
@@ -76,7 +77,14 @@ class Raw:
             frozenset(name for piece in pieces for name in piece.twice),
             _lacking(pieces),
             all(piece.text for piece in pieces),
+            heads=tuple(piece.frame.drop(ROW) for piece in pieces),
         )
+
+    def head(self, rows: int) -> pl.LazyFrame:
+        """About so many rows, some of every file."""
+        heads = self.heads or (self.frame,)
+        share = max(rows // len(heads), 50)
+        return pl.concat([frame.head(share) for frame in heads], how="diagonal_relaxed")
 
     @property
     def columns(self) -> dict[str, pl.DataType]:

@@ -100,6 +100,8 @@ class Reader:
         self, column: pl.Expr, dtype: pl.DataType, target: Target, subject: str, how: ColumnMap
     ) -> Parsed:
         blanks = (*self._origin(subject).blanks, *how.blanks)
+        if dtype.is_float() and "nan" in (blank.lower() for blank in blanks):
+            column = self.let(column.fill_nan(None))
         if how.values:
             text = values.words(self.let, column, dtype, blanks)
             first = values.translated(text, how.values, how.otherwise, subject)
@@ -134,7 +136,7 @@ class Reader:
         if target.exact:
             number = values.numbers(self.let, column, dtype, subject, written)
             return number.then(Parsed(number.expr.round(6, mode="half_away_from_zero").cast(values.EXACT)))
-        if dtype.is_float() and target.dtype.is_float():
+        if dtype == pl.Float64 and target.dtype.is_float():
             odd = (f"`{subject}` is not a number", ~column.is_finite())
             return Parsed(column.cast(pl.Float64), (odd,))
         number = values.numbers(self.let, column, dtype, subject, written)

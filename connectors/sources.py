@@ -1,15 +1,20 @@
 """The model of `sources.yaml`: where data comes from and how its columns become ours."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from zoneinfo import available_timezones
 
+import polars as pl
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from sqlglot import exp
 
 from config.errors import ConfigError, Fault, Location, Problem, suggestion
+from config.expressions import ExpressionError, compile_expression
 from config.load import Located, read_located
 from config.model import one_of
+from config.parsing import parse
 from connectors.tables import DERIVED, TABLES, dtypes, required
 
 FILE_NAME: Final = "sources.yaml"
@@ -30,6 +35,13 @@ def _checked_format(text: str) -> str:
         return text
     fault = f"`{text}` is no date format"
     raise Fault(fault, "Write one such as `%d/%m/%Y %H:%M`, or `unix`")
+
+
+def _file_name(text: str) -> str:
+    if re.fullmatch(r"\w[\w .-]*", text):
+        return text
+    fault = f"`{text}` cannot name a source"
+    raise Fault(fault, "Use letters, digits, spaces and `_ - .`")
 
 
 class ColumnMap(_Model):
@@ -91,7 +103,9 @@ class Filter(_Model):
 class _Source(_Model):
     """What every kind of source has."""
 
-    name: str = Field(min_length=1, description="Name of the source, unique in the file.")
+    name: Annotated[str, AfterValidator(_file_name)] = Field(
+        min_length=1, description="Name of the source, unique in the file."
+    )
     table: str = Field("", description="Canonical table that it fills; empty for one that is only joined.")
     timezone: Timezone | None = Field(
         None, description="Time zone of times without one; default: the project's."
@@ -225,6 +239,7 @@ def _problems(located: Located[Sources]) -> Iterator[Problem]:
         yield from _join_problems(located, here, source, [other.name for other in sources])
         yield from _use_problems(located, here, source, sources)
         yield from _secret_problems(located, here, source)
+        yield from _filter_problems(located, here, source)
 
 
 def _name_problems(
@@ -310,3 +325,15 @@ def _secret_problems(located: Located[Sources], here: Location, source: Source) 
     if "@" in text and "${" not in text and ":" in text.split("@")[0].split("://")[-1]:
         fault = "a password may not stand in the file"
         yield located.problem(place, fault, "Put the address into a variable: ${NAME}", rule="secret")
+
+
+def _filter_problems(located: Located[Sources], here: Location, source: Source) -> Iterator[Problem]:
+    """Conditions that no column could make right; which columns there are shows only when the source is read."""
+    for at, one in enumerate(source.filters):
+        try:
+            tree, _ = parse(one.drop)
+            names = {column.name for column in tree.find_all(exp.Column)}
+            compile_expression(one.drop, dict.fromkeys(names, pl.Unknown()), kind="condition")
+        except ExpressionError as error:
+            place = (*here, "filters", at, "drop")
+            yield located.problem(place, error.fault, error.remedy, offset=error.offset, rule="expression")

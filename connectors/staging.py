@@ -4,6 +4,7 @@ One streaming pass over a source writes the accepted rows; only the rows at faul
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,8 @@ from connectors.tables import TABLES, dtypes, keys
 Progress = Callable[[str, float], None]
 
 _REPAIRS: Final = "(repairs)"
+_READ: Final = 0.3
+"""Share of the work that reading takes."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,19 @@ class _Load:
     rest: Path
     merged: int = 0
     unmatched: Mapping[str, int] = field(default_factory=dict)
-    repeated: pl.DataFrame = field(default_factory=pl.DataFrame)
+    repeated: pl.Series = field(default_factory=lambda: pl.Series(ROW, [], pl.UInt32))
+    clashing: pl.Series = field(default_factory=lambda: pl.Series(ROW, [], pl.UInt32))
 
     def rows(self) -> pl.LazyFrame:
         """The accepted rows, without those found to repeat a key."""
         rows = pl.scan_parquet(self.accepted)
-        if self.repeated.height:
-            rows = rows.filter(~pl.col(ROW).is_in(self.repeated[ROW].implode()))
-        return rows
+        return rows.filter(~pl.col(ROW).is_in(self.repeated.implode())) if self.repeated.len() else rows
+
+    def set_aside(self, repeated: pl.DataFrame) -> None:
+        """Takes rows out that repeat a key: equal ones are merged where that is declared, others clash."""
+        clashing = repeated.filter(~pl.col("same")) if self.source.duplicates == "merge" else repeated
+        self.repeated, self.clashing = repeated[ROW], clashing[ROW]
+        self.merged += self.repeated.len() - self.clashing.len()
 
 
 @dataclass
@@ -97,36 +105,30 @@ class _Staging:
     def run(self) -> Staged:
         listed = self.sources.sources
         for at, source in enumerate(listed):
-            self.progress(f"Reading `{source.name}`", 0.3 * at / len(listed))
-            self._collect(lambda s=source: self.raws.setdefault(s.name, self._read(s)))  # type: ignore[misc]  # bound now
+            self.progress(f"Reading `{source.name}`", _READ * at / len(listed))
+            with self._collecting():
+                self.raws[source.name] = self._read(source)
         self._stop_on_faults()
-        loads = self._loads()
-        self._stop_on_faults()
-        for at, load in enumerate(loads):
-            self.progress(f"Checking `{load.source.name}`", 0.3 + 0.6 * at / len(loads))
-            self._pass(load)
+        loads = self._loads(sorted(listed, key=lambda source: source.table != ""))
         tables = {name: [one for one in loads if one.source.table == name] for name in TABLES}
         for name, parts in tables.items():
             self._find_repeated(name, parts)
         for load in loads:
             self._report(load)
-        for source in listed:
-            if not source.table:
-                self._report_joined(source)
-        self.progress("Staged", 1.0)
+        self.progress("Sources read", 1.0)
         rows = {name: _table(name, parts) for name, parts in tables.items() if parts}
-        return Staged(
-            rows, self.quarantine, tuple(self.reports[s.name] for s in listed if s.name in self.reports)
-        )
+        return Staged(rows, self.quarantine, tuple(self._ordered_reports()))
 
     def _ordered_reports(self) -> Iterator[SourceReport]:
         for source in self.sources.sources:
             names = (f"{source.name} before joins", source.name)
             yield from (self.reports[name] for name in names if name in self.reports)
 
-    def _collect(self, make: Callable[[], object]) -> None:
+    @contextmanager
+    def _collecting(self) -> Iterator[None]:
+        """Keeps what is wrong with one source, so that all sources are looked at before anything is told."""
         try:
-            make()
+            yield
         except SourceError as error:
             self.faults.append(error)
 
@@ -141,11 +143,19 @@ class _Staging:
             return read_database(source, self.folder, self.workdir)
         return read_files(source, self.folder, self.workdir)
 
-    def _loads(self) -> list[_Load]:
+    def _loads(self, sources: Sequence[Source]) -> list[_Load]:
+        """Every source mapped and passed; those that are only joined come first."""
         loads: list[_Load] = []
-        for source in self.sources.sources:
-            if source.table:
-                self._collect(lambda s=source: loads.append(self._load(s)))  # type: ignore[misc]  # bound now
+        for source in sources:
+            with self._collecting():
+                loads.append(self._load(source))
+                if not source.table:
+                    self._pass(loads[-1])
+        self._stop_on_faults()
+        filling = [load for load in loads if load.source.table]
+        for at, load in enumerate(filling):
+            self.progress(f"Checking `{load.source.name}`", _READ + (1 - _READ) * at / len(filling))
+            self._pass(load)
         return loads
 
     def _load(self, source: Source) -> _Load:
@@ -162,12 +172,18 @@ class _Staging:
         return _Load(source, raw, made, rows, accepted, rest, merged, unmatched)
 
     def _other(self, name: str) -> tuple[Source, Raw]:
-        return self.sources.named(name), self.raws[name]
+        """A source to be joined: all its rows when it fills a table, else those that its filters leave."""
+        source, raw = self.sources.named(name), self.raws[name]
+        accepted = self.workdir / f"{name}.accepted"
+        if source.table or not accepted.exists():
+            return source, raw
+        kept = pl.scan_parquet(accepted).select(ROW)
+        return source, replace(raw, frame=raw.frame.join(kept, on=ROW, how="semi", maintain_order="left"))
 
     def _pass(self, load: _Load) -> None:
         """The one pass over a source: accepted rows to one file, flags of all other rows to another."""
         flags = [f"check:{at}" for at in range(len(load.plan.checks))]
-        good = (pl.col(DROP) == 0) & ~pl.any_horizontal(flags)
+        good = (pl.col(DROP) == 0) & ~pl.any_horizontal(pl.lit(value=False), *flags)
         ours = (pl.col(f"ours:{name}").alias(name) for name in load.plan.columns)
         accepted = load.plan.rows.filter(good).select(ROW, *ours, _repairs(load.plan).alias(_REPAIRS))
         rest = load.plan.rows.filter(~good).select(ROW, DROP, *flags)
@@ -182,21 +198,15 @@ class _Staging:
         parts = [pl.scan_parquet(load.accepted).drop(_REPAIRS) for load in loads]
         found = repeated_keys(parts, keys(table))
         for at, load in enumerate(loads):
-            load.repeated = found.filter(pl.col(PART) == at)
+            load.set_aside(found.filter(pl.col(PART) == at))
 
     def _report(self, load: _Load) -> None:
-        same = (
-            load.repeated.filter("same")
-            if load.source.duplicates == "merge" and load.repeated.height
-            else None
-        )
-        merged = same.height if same is not None else 0
-        faults, checks = _faults(load, merge=merged > 0)
+        faults, checks = _faults(load)
         target = self.workdir / f"{load.source.name}.quarantine"
         quarantined = write_quarantine(load.raw, faults, checks, target)
         if quarantined:
             self.quarantine[load.source.name] = pl.scan_parquet(target)
-        accepted = pl.scan_parquet(load.accepted).select(pl.len()).collect().item() - load.repeated.height
+        accepted = pl.scan_parquet(load.accepted).select(pl.len()).collect().item() - load.repeated.len()
         self.reports[load.source.name] = SourceReport(
             name=load.source.name,
             table=load.source.table,
@@ -205,14 +215,14 @@ class _Staging:
             accepted=accepted,
             quarantined=quarantined,
             filtered={**load.unmatched, **_filtered(load)},
-            merged=load.merged + merged,
+            merged=load.merged,
             repaired=_repaired(load),
             notes=load.raw.notes,
         )
 
     def _report_own(self, source: Source, raw: Raw, found: Joined) -> None:
         """What became of a source's own rows when others were joined to it."""
-        quarantined = self._write_rejected(source, raw)
+        quarantined = self._write_rejected(f"{source.name} before joins", raw)
         lost = sum(found.own.values())
         self.reports[f"{source.name} before joins"] = SourceReport(
             name=f"{source.name} before joins",
@@ -224,23 +234,11 @@ class _Staging:
             notes=raw.notes,
         )
 
-    def _report_joined(self, source: Source) -> None:
-        raw = self.raws[source.name]
-        quarantined = self._write_rejected(source, raw)
-        self.reports[source.name] = SourceReport(
-            name=source.name,
-            files=raw.files,
-            rows_read=raw.rows,
-            accepted=raw.rows - sum(quarantined.values()),
-            quarantined=quarantined,
-            notes=raw.notes,
-        )
-
-    def _write_rejected(self, source: Source, raw: Raw) -> dict[str, int]:
-        target = self.workdir / f"{source.name}.rejected"
+    def _write_rejected(self, name: str, raw: Raw) -> dict[str, int]:
+        target = self.workdir / f"{name}.quarantine"
         counts = write_quarantine(raw, None, (), target)
         if counts:
-            self.quarantine[source.name] = pl.scan_parquet(target)
+            self.quarantine[name] = pl.scan_parquet(target)
         return counts
 
 
@@ -276,17 +274,17 @@ def _numbered(source: Source, table: str) -> bool:
     return any(source.columns.get(key, ROW_NUMBER) == ROW_NUMBER for key in keys(table))
 
 
-def _faults(load: _Load, *, merge: bool) -> tuple[pl.LazyFrame, tuple[Check, ...]]:
-    """The rows at fault with their flags, those that repeat a key included."""
+def _faults(load: _Load) -> tuple[pl.LazyFrame, tuple[Check, ...]]:
+    """The rows at fault with their flags, those that clash with another row included."""
     rest = pl.scan_parquet(load.rest).filter(pl.col(DROP) == 0).drop(DROP)
-    repeated = load.repeated.filter(~pl.col("same")) if merge else load.repeated
+    if not load.clashing.len():
+        return rest, load.plan.checks
     names = keys(load.source.table)
     check = Check(", ".join(names), f"another row has the same {' and '.join(f'`{name}`' for name in names)}")
-    at = len(load.plan.checks)
-    again = repeated.lazy().select(ROW, pl.lit(value=True).alias(f"check:{at}")) if repeated.height else None
-    frames = [rest] if again is None else [rest, again]
-    flags = pl.concat(frames, how="diagonal").with_columns(pl.exclude(ROW).fill_null(value=False))
-    return flags, (*load.plan.checks, check) if again is not None else load.plan.checks
+    flag = pl.lit(value=True).alias(f"check:{len(load.plan.checks)}")
+    clashing = load.clashing.to_frame().lazy().with_columns(flag)
+    flags = pl.concat([rest, clashing], how="diagonal").with_columns(pl.exclude(ROW).fill_null(value=False))
+    return flags, (*load.plan.checks, check)
 
 
 def _table(name: str, loads: Sequence[_Load]) -> pl.LazyFrame:

@@ -107,7 +107,7 @@ class _Run:
             refreshed_at=self.now,
             as_of=self._as_of(tables),
             content_hash=combined({name: entry.hash for name, entry in tables.items()}),
-            definitions=_definitions(self.project, rules),
+            definitions=definitions_of(self.project, rules),
             tables=tables,
             quarantine=quarantine,
             sources=tuple(staged.reports),
@@ -214,7 +214,8 @@ def _basis(manifest: Manifest) -> tuple[str, str, date]:
     return manifest.content_hash, manifest.definitions, manifest.as_of
 
 
-def _definitions(project: Project, rules: str) -> str:
+def definitions_of(project: Project, rules: str = "") -> str:
+    """What a version's manifest says of the settings, the product and the rules that its marts were made by."""
     settings = project.model_dump(include={"currency", "timezone", "week_start", "fiscal_year_start"})
     named = {name: str(value) for name, value in settings.items()}
     return combined(named | {"product": _product(), "rules": rules, "schema": str(SCHEMA_VERSION)})

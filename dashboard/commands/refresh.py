@@ -1,8 +1,12 @@
 """`rapport refresh`: read every source, publish a new version of the store."""
 
 from datetime import datetime
+from functools import cache
+from hashlib import blake2b
+from importlib.resources import files
 from pathlib import Path
 
+from connectors.refresh import definitions_of
 from connectors.refresh import refresh as refresh_store
 from connectors.sources import find_sources
 from connectors.store import Store, Version
@@ -45,4 +49,20 @@ def load(workspace: Workspace, *, now: datetime) -> Version:
             lambda tables, as_of: marts.build(tables, calendar, as_of),
             now=now,
             progress=report,
+            rules=mart_rules(),
         )
+
+
+def is_outdated(workspace: Workspace, version: Version) -> bool:
+    """Whether the marts of a version were made by other settings or another release than today's."""
+    return version.manifest.definitions != definitions_of(workspace.project, mart_rules())
+
+
+@cache
+def mart_rules() -> str:
+    """A digest of the code that makes marts, so that a change to it makes them anew."""
+    digest = blake2b(digest_size=8)
+    for module in sorted(files("metrics").iterdir(), key=lambda file: file.name):
+        if module.name.endswith(".py"):
+            digest.update(module.read_bytes())
+    return digest.hexdigest()

@@ -4,10 +4,12 @@ import socket
 from datetime import datetime
 from pathlib import Path
 
-from connectors.store import Store
-from dashboard.commands.refresh import load
+from config.errors import ConfigError
+from connectors.errors import SourceError, StoreError
+from connectors.store import Store, Version
+from dashboard.commands.refresh import is_outdated, load
 from dashboard.commands.terminal import CannotRun, say
-from dashboard.workspace import open_workspace
+from dashboard.workspace import Workspace, open_workspace
 
 
 def run(
@@ -19,14 +21,35 @@ def run(
     """
     workspace = open_workspace(project, store)
     _require_free(host, port)
-    if Store(workspace.store).current() is None:
-        say(f"{workspace.project.name}: loading the data for the first time")
-        load(workspace, now=now)
+    _provide_data(workspace, now)
     say(f"Rapport is at http://{host}:{port} (Ctrl+C stops it)")
 
     from dashboard.server import serve
 
     serve(workspace.folder, host, port, store=workspace.store, open_browser=browser)
+
+
+def _provide_data(workspace: Workspace, now: datetime) -> None:
+    """Load what was never loaded, or was loaded by other settings; an outdated version is better than none."""
+    name, current = workspace.project.name, _current(workspace)
+    if current is None:
+        say(f"{name}: loading the data for the first time")
+        load(workspace, now=now)
+    elif is_outdated(workspace, current):
+        say(f"{name}: the settings or Rapport itself changed since the last refresh, loading again")
+        try:
+            load(workspace, now=now)
+        except (ConfigError, SourceError) as error:
+            say(str(error))
+            say(f"The version of {current.manifest.refreshed_at:%Y-%m-%d %H:%M} UTC stays served")
+
+
+def _current(workspace: Workspace) -> Version | None:
+    """The version that is served; None also where a store cannot be read any more."""
+    try:
+        return Store(workspace.store).current()
+    except StoreError:
+        return None
 
 
 def _require_free(host: str, port: int) -> None:

@@ -215,7 +215,7 @@ def _basis(manifest: Manifest) -> tuple[str, str, date]:
 
 
 def definitions_of(project: Project, rules: str = "") -> str:
-    """What a version's manifest says of the settings, the product and the rules that its marts were made by."""
+    """What a manifest says of the settings, the product and the rules that its marts were made by."""
     settings = project.model_dump(include={"currency", "timezone", "week_start", "fiscal_year_start"})
     named = {name: str(value) for name, value in settings.items()}
     return combined(named | {"product": _product(), "rules": rules, "schema": str(SCHEMA_VERSION)})

@@ -30,7 +30,7 @@ def run(
 
 
 def _provide_data(workspace: Workspace, now: datetime) -> None:
-    """Load what was never loaded, or was loaded by other settings; an outdated version is better than none."""
+    """Load what was never loaded or was loaded by other settings; an old version is better than none."""
     name, current = workspace.project.name, _current(workspace)
     if current is None:
         say(f"{name}: loading the data for the first time")

@@ -1,17 +1,25 @@
-"""The metric definitions of a project: the shipped ones, and the project's own, which override and add."""
+"""The metric definitions of a project: the shipped ones, and the project's own, which override and add.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+A definition that is broken where it stands is served as it last was: from the newest kept version of its file
+in which it was whole, else as shipped. Its problems are told all the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
+from config.documents import Document
 from config.errors import Problem
-from config.load import Loaded, read_many
+from config.load import Loaded, Located, open_document, read_many
 from connectors.sources import Sources
 from connectors.store import Version
+from dashboard.editing.history import versions
 from metrics.catalog import ATTRIBUTES, DEFINITION, Catalog, Definition, catalog
 from metrics.people import attribute_names
 from metrics.selection import plain
@@ -19,29 +27,54 @@ from metrics.selection import plain
 UNDER: Final = "metrics"
 """The key that holds the list of definitions in every file."""
 
+Texts = Mapping[Path, str]
+"""Texts of files that are still being edited."""
+
 
 @dataclass(frozen=True)
 class Definitions:
-    """The catalogue to compute with, and every problem of the files that it was read from."""
+    """The catalogue to compute with, and every problem of the files that it was read from.
+
+    `located` says where each definition stands. `kept` are the metrics that are served as they last were,
+    because what their file says now is broken.
+    """
 
     catalog: Catalog
     problems: tuple[Problem, ...]
+    located: Mapping[str, Located[Definition]] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems for which a definition is not served as it stands."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+    @cached_property
+    def digest(self) -> str:
+        """A text that is the same for the same definitions."""
+        texts = "\n".join(located.value.model_dump_json() for located in self.located.values())
+        return blake2b(texts.encode(), digest_size=8).hexdigest()
 
 
 def definitions(
-    folder: Path, attributes: Mapping[str, pl.DataType], unsaved: Mapping[Path, str] | None = None
+    folder: Path, attributes: Mapping[str, pl.DataType], unsaved: Texts | None = None
 ) -> Definitions:
-    """The definitions of the project in a folder; a broken one is left out, with its problems.
+    """The definitions of the project in a folder; what is broken is told, and served as it last was.
 
     `attributes` are the customer columns that conditions may name, `unsaved` the texts of files that are
     still being edited.
     """
-    shipped, own = (
-        shipped_definitions(),
-        read_many(own_files(folder), DEFINITION, under=UNDER, unsaved=unsaved),
-    )
-    compiled = catalog((*shipped.items, *own.items), {**ATTRIBUTES, **attributes})
-    return Definitions(compiled, (*shipped.problems, *own.problems, *compiled.problems))
+    columns = {**ATTRIBUTES, **attributes}
+    shipped, own = shipped_definitions(), own_definitions(folder, unsaved)
+    documents = (*shipped.items, *own.items)
+    compiled = catalog(documents, columns)
+    problems = (*shipped.problems, *own.problems, *compiled.problems)
+    earlier = _earlier(folder, compiled, {**own_texts(folder), **(unsaved or {})}) if problems else {}
+    if earlier:
+        documents = _mended(documents, earlier, columns)
+        compiled = catalog(documents, columns)
+    located = {each.value.name: each for each in documents}
+    return Definitions(compiled, problems, located, frozenset(earlier.keys() & located.keys()))
 
 
 def shipped_definitions() -> Loaded[Definition]:
@@ -50,9 +83,62 @@ def shipped_definitions() -> Loaded[Definition]:
         return read_many(sorted(folder.glob("*.yaml")), DEFINITION, under=UNDER)
 
 
+def own_definitions(folder: Path, unsaved: Texts | None = None) -> Loaded[Definition]:
+    """The definitions of a project alone, those of files that exist only as unsaved texts among them."""
+    paths = sorted({*own_files(folder), *(unsaved or {})})
+    return read_many(paths, DEFINITION, under=UNDER, unsaved=unsaved)
+
+
 def own_files(folder: Path) -> list[Path]:
     """The definition files of a project, in the order in which they count."""
-    return sorted((folder / "metrics").glob("*.yaml"))
+    return sorted((folder / UNDER).glob("*.yaml"))
+
+
+def own_texts(folder: Path) -> dict[Path, str]:
+    """The texts of the definition files of a project."""
+    return {path: open_document(path).text for path in own_files(folder)}
+
+
+def _mended(
+    documents: Sequence[Located[Definition]],
+    earlier: Mapping[str, Sequence[Located[Definition]]],
+    columns: Mapping[str, pl.DataType],
+) -> tuple[Located[Definition], ...]:
+    """The documents, with the broken ones as they were when they last compiled."""
+    whole = [each for each in documents if each.value.name not in earlier]
+    left = {name: list(versions) for name, versions in earlier.items() if versions}
+    while True:
+        mended = (*whole, *(versions[0] for versions in left.values()))
+        broken = [name for name in catalog(mended, columns).broken if len(left.get(name, ())) > 1]
+        if not broken:
+            return mended
+        for name in broken:
+            left[name].pop(0)
+
+
+def _earlier(folder: Path, compiled: Catalog, texts: Texts) -> dict[str, list[Located[Definition]]]:
+    """What each broken definition of a project said before: the newest version first, shipped last."""
+    broken = {name for name, problems in compiled.broken.items() if problems[0].rule != "broken-reference"}
+    whole = {each.value.name for each in own_definitions(folder, texts).items} - broken
+    shipped = shipped_definitions().items
+    found: dict[str, list[Located[Definition]]] = {}
+    for path, text in texts.items():
+        kept = [
+            read_many([path], DEFINITION, under=UNDER, unsaved={path: version.text}).items
+            for version in versions(path)
+        ]
+        for name in _meant(open_document(path, text=text), kept) - whole:
+            found[name] = [each for items in (*kept, shipped) for each in items if each.value.name == name]
+    return found
+
+
+def _meant(document: Document, earlier: Sequence[Sequence[Located[Definition]]]) -> set[str]:
+    """The names that a file defines, whole or broken; those it last defined when it cannot be read at all."""
+    value = document.value
+    listed = value.get(UNDER) if isinstance(value, dict) else None
+    if not isinstance(listed, list):
+        return {each.value.name for each in next((items for items in earlier if items), ())}
+    return {str(item["name"]) for item in listed if isinstance(item, dict) and "name" in item}
 
 
 def loaded_attributes(version: Version) -> Mapping[str, pl.DataType]:

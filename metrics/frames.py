@@ -16,7 +16,7 @@ from config.errors import unknown
 from connectors.tables import MONEY
 from metrics.marts import PANELS, order_marts
 from metrics.orders import LINE_SUMS, MEASURES, flagged
-from metrics.panels import missing_from, panel, with_derived, without
+from metrics.panels import in_money, missing_from, panel, with_derived, without
 from metrics.people import attribute_names, with_totals
 from metrics.periods import Calendar, Grain, Window
 from metrics.relations import PANEL, Relation
@@ -198,7 +198,7 @@ class Marts:
         keys = [*split, "customer", "order", "ordered_on"]
         sums = [pl.col(name).sum() for name in LINE_SUMS]
         rows = self._baskets().lazy().group_by(keys).agg(sums).sort(keys, nulls_last=True)
-        flags = with_derived(flagged(rows.collect(), split).lazy())
+        flags = in_money(with_derived(flagged(rows.collect(), split).lazy()))
         return without(flags, missing_from(self.frame("orders"))).collect()
 
     def _baskets(self) -> pl.DataFrame:
@@ -263,7 +263,7 @@ def _all_time(people: pl.DataFrame, years: pl.DataFrame) -> pl.DataFrame:
     nobody = years.lazy().filter(pl.col("customer").is_null()).group_by("customer").agg(sums)
     known = people.lazy().filter(pl.col("lines") > 0).select("customer", *MEASURES)
     return (
-        with_derived(pl.concat([known, nobody]))
+        in_money(with_derived(pl.concat([known, nobody])))
         .with_columns(
             pl.lit(0, pl.Int32).alias("period"),
             (pl.col("first_orders") > 0).alias("is_first"),

@@ -22,10 +22,11 @@ import narwhals.stable.v2 as nw
 import polars as pl
 from narwhals.stable.v2.typing import IntoLazyFrame
 
-from connectors.tables import MONEY, dtypes
+from connectors.tables import dtypes
 from metrics.events import complete, event_marts
+from metrics.money import units
 from metrics.orders import orders_of, with_selling
-from metrics.panels import panel, with_derived, without
+from metrics.panels import in_money, panel, with_derived, without
 from metrics.people import customer_summary, customer_totals, enum_of, numbered
 from metrics.periods import Calendar, Grain
 from metrics.rollup import (
@@ -51,7 +52,8 @@ PANELS: Final[Mapping[Grain, str]] = {
     Grain.YEAR: "customer_years",
 }
 _OPTIONAL: Final = ("quantity", "cost", "discount", "category")
-_SUMMED: Final = ("quantity", "net_amount", "cost", "discount", "is_return")
+_AMOUNTS: Final = ("net_amount", "cost", "discount")
+_SUMMED: Final = (*_AMOUNTS, "quantity", "is_return")
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,10 @@ class _Coding:
 
 @dataclass
 class _Parts:
-    """What the parts of the order lines have given so far."""
+    """What the parts of the order lines have given so far, money in units."""
 
-    baskets: list[pl.DataFrame] = field(default_factory=list)
+    baskets: dict[object, list[pl.DataFrame]] = field(default_factory=dict)
+    """By category."""
     orders: list[pl.DataFrame] = field(default_factory=list)
     totals: list[pl.DataFrame] = field(default_factory=list)
     taken: int = 0
@@ -115,7 +118,7 @@ def order_marts(
     for rolled, order_ids in _rolled(lines, coding, as_of, part_lines):
         _add(parts, rolled, order_ids, coding, home)
     missing = _missing(lines)
-    totals = without(pl.concat(parts.totals).lazy(), missing).collect()
+    totals = without(in_money(pl.concat(parts.totals).lazy()), missing).collect()
     return _assembled(parts, calendar, missing), totals
 
 
@@ -143,11 +146,12 @@ def _rolled(
     native = nw.to_native(lines)
     if not isinstance(native, pl.LazyFrame):
         counted = lines.filter(nw.col("ordered_on") <= nw.lit(as_of))
-        yield _coded(collected(baskets(counted, dimensions)), coding)
+        rolled = collected(baskets(counted, dimensions)).with_columns(units(pl.col(*AMOUNTS)))
+        yield _coded(rolled, coding)
         return
     for part in _customer_parts(native, part_lines):
         rows = part.filter(pl.col("ordered_on") <= as_of).select(*KEYS, *_SUMMED, *dimensions).collect()
-        coded, order_ids = _coded(rows, coding)
+        coded, order_ids = _coded(rows.with_columns(units(pl.col(*_AMOUNTS))), coding)
         yield collected(baskets(opened(coded.lazy()), dimensions)), order_ids
 
 
@@ -171,23 +175,50 @@ def _customer_parts(lines: pl.LazyFrame, part_lines: int) -> Iterator[pl.LazyFra
 
 def _coded(rows: pl.DataFrame, coding: _Coding) -> tuple[pl.DataFrame, pl.Series]:
     """Rows with numbers for customers and orders and Enums for texts; and the order ids by number."""
-    ids = rows.select("customer_id")
-    customers = ids.join(coding.people, on="customer_id", how="left", maintain_order="left")["customer"]
-    orders, order_ids = _numbers(rows["order_id"])
+    orders, order_ids = _order_numbers(rows)
     enums = {"category": coding.categories, **coding.dimensions}
     texts = (pl.col(name).cast(enum) for name, enum in enums.items())
-    return rows.with_columns(customers.alias("customer_id"), orders.alias("order_id"), *texts), order_ids
+    coded = rows.with_columns(
+        _customer_numbers(rows["customer_id"], coding.people), orders.alias("order_id"), *texts
+    )
+    return coded, order_ids
 
 
-def _numbers(ids: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """The place of each id among the sorted ids, and these; cheap where equal ids stand together."""
-    runs = ids.rle().struct
-    heads = runs.field("value")
-    names = heads.unique().sort()
-    places = heads.to_frame("id").join(
-        names.to_frame("id").with_row_index("place"), on="id", how="left", maintain_order="left"
-    )["place"]
-    return places.gather(ids.rle_id()), names
+def _customer_numbers(ids: pl.Series, people: pl.DataFrame) -> pl.Series:
+    """The numbers of customers; equal ids that stand together are looked up once, among those in between."""
+    heads = ids.rle().struct.field("value").alias("customer_id")
+    known = heads.drop_nulls()
+    if len(known):
+        every = people["customer_id"]
+        first, last = (int(every.search_sorted(end)) for end in (known.min(), known.max()))
+        people = people.slice(first, last - first + 1)
+    found = heads.to_frame().join(people, on="customer_id", how="left", maintain_order="left")
+    return found["customer"].gather(ids.rle_id()).alias("customer_id")
+
+
+def _order_numbers(rows: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    """A number for each order, and the ids by number; orders of a customer's day go by their ids.
+
+    Where the lines of an order stand together and the orders of a day in the order of their ids, the numbers
+    are those of the runs; else the places of the ids among all of them sorted.
+    """
+    ids = rows["order_id"]
+    runs = ids.rle_id()
+    heads = rows.select("customer_id", "ordered_on", "order_id").filter(
+        runs != runs.shift(1).fill_null(2**32 - 1)
+    )
+    before = heads.shift(1)
+    same_day = heads["customer_id"].eq_missing(before["customer_id"]) & (
+        heads["ordered_on"] == before["ordered_on"]
+    )
+    backwards = (same_day & (heads["order_id"] < before["order_id"])).any()
+    if not backwards and heads["order_id"].n_unique() == len(heads):
+        return runs, heads["order_id"]
+    names = ids.unique().sort()
+    places = names.to_frame().with_row_index("place")
+    return rows.select("order_id").join(places, on="order_id", how="left", maintain_order="left")[
+        "place"
+    ], names
 
 
 def _add(
@@ -202,29 +233,30 @@ def _add(
     named = rolled.rename({"customer_id": "customer", "order_id": "order"}).with_columns(
         pl.col(*COUNTS).cast(pl.Int32), pl.col(*QUANTITIES, *AMOUNTS).fill_null(0)
     )
-    rows = with_selling(named.with_columns(pl.col(*AMOUNTS).cast(MONEY)), home)
+    rows = with_selling(named, home)
     orders = orders_of(rows, dimensions)
     parts.totals.append(customer_totals(orders, rows, dimensions))
-    parts.orders.append(
-        orders.with_columns(
-            order_ids.gather(orders["order"]).alias("order_id"), pl.col("order") + parts.taken
-        )
-    )
-    parts.baskets.append(rows.drop(dimensions).with_columns(pl.col("order") + parts.taken))
+    number = (pl.col("order") + parts.taken).cast(pl.UInt32)
+    ids = order_ids.gather(orders["order"]).alias("order_id")
+    parts.orders.append(orders.with_columns(ids, number))
+    numbered_rows = rows.drop(dimensions).with_columns(number)
+    for (category,), each in numbered_rows.partition_by("category", as_dict=True).items():
+        parts.baskets.setdefault(category, []).append(each)
     parts.taken += len(order_ids)
 
 
 def _assembled(
     parts: _Parts, calendar: Calendar, missing: Sequence[str]
 ) -> dict[str, pl.LazyFrame | pl.DataFrame]:
+    """The marts from their parts; nothing is computed before it is asked for."""
     orders = pl.concat(parts.orders).lazy()
-    rows = pl.concat(parts.baskets).lazy().sort("category", maintain_order=True, nulls_last=True)
-    panels = {
-        name: without(panel(orders, calendar.codes(pl.col("ordered_on"), grain)), missing)
-        for grain, name in PANELS.items()
-    }
-    return {
-        "orders": without(with_derived(orders), missing),
-        "baskets": without(with_derived(rows), missing),
+    order = sorted(parts.baskets, key=lambda category: (category is None, str(category)))
+    rows = pl.concat([part for category in order for part in parts.baskets[category]]).lazy()
+    day = pl.col("ordered_on")
+    panels = {name: panel(orders, calendar.codes(day, grain)) for grain, name in PANELS.items()}
+    marts = {
+        "orders": in_money(with_derived(orders)),
+        "baskets": in_money(with_derived(rows)),
         **panels,
     }
+    return {name: without(rows, missing) for name, rows in marts.items()}

@@ -1,82 +1,126 @@
-"""Orders from baskets: which basket counts as an order, a first order, a day of buying; what was cross-sold.
+"""Orders from baskets: which row counts as an order, a first order, a day of buying; what was cross-sold.
 
-Works on whole customers: every row of a customer lies in the same frame, so that a part of the customers
-gives the same rows as all of them together.
+Works on whole customers, so that a part of the customers gives the same rows as all of them together. Money
+is in units of 0.0001 or decimal, whichever the baskets hold.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from connectors.tables import MONEY
 from metrics.rollup import AMOUNTS, COUNTS, QUANTITIES
 
 FLAGS: Final = ("orders", "order_days", "first_orders")
 """0 or 1 a row of `orders`; their sums count orders, days with an order, customers' first orders."""
 
 SELLING: Final = ("cross_sell_amount", "up_sell_amount")
-DERIVED: Final = ("net_amount", "margin")
-LINE_SUMS: Final = (*COUNTS, *QUANTITIES, *AMOUNTS, *SELLING)
+MONEY_SUMS: Final = (*AMOUNTS, *SELLING)
+LINE_SUMS: Final = (*COUNTS, *QUANTITIES, *MONEY_SUMS)
 MEASURES: Final = (*FLAGS, *LINE_SUMS)
-"""What adds up over orders, customers and periods; `DERIVED` follow from them."""
+"""What adds up over orders, customers and periods."""
+
+_UNITS: Final = 10_000
+_WIDEST: Final = 2**62
+Whole = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 def with_selling(baskets: pl.DataFrame, home: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Baskets with what was cross-sold and up-sold, sorted by (customer, category, ordered_on, order).
+    """Baskets, money in units, with what was cross-sold and up-sold.
 
-    A customer's first order is that of the earliest day with a purchase, of several that of the smallest
-    order id. `cross_sell_amount` is the net amount of baskets in a category that the first order did not
-    hold. `up_sell_amount` compares a basket's paid unit price (`gross_amount / bought_quantity`) with that of
-    the customer's previous basket in the same category: a rise times the quantity bought, rounded to the
-    0.0001, never negative. Both are zero for unknown customers and baskets without a category. `home` gives
-    the (customer, category) pairs of first orders where the baskets are not all that there are.
+    Sorted by (category, customer, ordered_on, order). A customer's first order is that of the earliest day
+    with a purchase, of several that of the smallest order id. `cross_sell_amount` is the net amount of
+    baskets in a category that the first order did not hold. `up_sell_amount` compares a basket's paid unit
+    price (`gross_amount / bought_quantity`) with that of the customer's previous basket in the same category:
+    a rise times the quantity bought, rounded to the 0.0001, never negative. Both are zero for unknown
+    customers and baskets without a category. `home` gives the (customer, category) pairs of first orders
+    where the baskets are not all that there are.
     """
-    known = pl.col("customer").is_not_null() & pl.col("category").is_not_null()
-    rows = baskets.sort("customer", "category", "ordered_on", "order", nulls_last=True)
-    net = pl.col("gross_amount") + pl.col("returned_amount")
-    at_home = _is_among(rows, _first_categories(rows) if home is None else home)
-    crossed = pl.when(known & ~at_home).then(net).otherwise(0)
-    return rows.with_columns(crossed.cast(MONEY).alias("cross_sell_amount"), _up_sell(rows, known))
+    rows = in_order(baskets, ("category", "customer", "ordered_on", "order"))
+    known = (rows["customer"].is_not_null() & rows["category"].is_not_null()).to_numpy()
+    bought = (rows["purchases"] > 0).to_numpy() & known
+    pairs = _runs(rows, "category", "customer")
+    at_home = _bought_first(rows, pairs, bought) if home is None else _is_among(rows, home)
+    net = (rows["gross_amount"] + rows["returned_amount"]).to_numpy()
+    return rows.with_columns(
+        pl.Series("cross_sell_amount", np.where(known & ~at_home, net, 0)),
+        pl.Series("up_sell_amount", _up_sold(rows, pairs, bought)),
+    )
 
 
-def _first_categories(rows: pl.DataFrame) -> pl.DataFrame:
-    """The categories of each customer's first order: `customer`, `category`."""
-    bought = rows.select("customer", "category", "ordered_on", "order").filter(rows["purchases"] > 0)
-    in_order = bought.sort("customer", "ordered_on", "order")
-    first = in_order.unique("customer", keep="first", maintain_order=True).select("customer", "order")
-    return bought.join(first, on=["customer", "order"], how="semi").select("customer", "category")
+def in_order(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """The rows sorted by some whole or coded columns, nulls last; by one packed number where that fits."""
+    codes = [_codes(rows[name]) for name in names]
+    widths = [int(code.max()) + 1 if len(code) else 1 for code in codes]
+    if np.prod(widths, dtype=np.float64) >= _WIDEST:
+        return rows.sort(names, nulls_last=True)
+    packed = np.zeros(len(rows), dtype=np.int64)
+    for code, width in zip(codes, widths, strict=True):
+        packed = packed * width + code
+    return rows[pl.Series(packed).arg_sort()]
 
 
-def _is_among(rows: pl.DataFrame, pairs: pl.DataFrame) -> pl.Series:
+def _codes(column: pl.Series) -> Whole:
+    """A column as integers from 0 in its order, null the largest."""
+    whole = column.to_physical().cast(pl.Int64)
+    least, most = whole.min(), whole.max()
+    if not isinstance(least, int) or not isinstance(most, int):
+        return np.zeros(len(column), dtype=np.int64)
+    return (whole - least).fill_null(most - least + 1).to_numpy()
+
+
+def _runs(rows: pl.DataFrame, *names: str) -> Whole:
+    """The number of the run of equal keys that each row of sorted rows belongs to."""
+    changes = np.zeros(len(rows), dtype=np.int64)
+    for name in names:
+        codes = _codes(rows[name])
+        changes[1:] |= codes[1:] != codes[:-1]
+    return np.cumsum(changes)
+
+
+def _bought_first(rows: pl.DataFrame, pairs: Whole, bought: Flags) -> Flags:
+    """Whether the first order of the row's customer holds the row's category."""
+    customer, order = _codes(rows["customer"]), _codes(rows["order"])
+    when = _codes(rows["ordered_on"]) * (order.max(initial=0) + 1) + order
+    never = np.iinfo(np.int64).max
+    first = np.full(customer.max(initial=0) + 1, never)
+    every = (rows["purchases"] > 0).to_numpy()
+    np.minimum.at(first, customer[every], when[every])
+    first_order = first % (order.max(initial=0) + 1)
+    in_first = bought & (first[customer] != never) & (order == first_order[customer])
+    held = np.zeros(pairs.max(initial=0) + 1, dtype=np.bool_)
+    held[pairs[in_first]] = True
+    return held[pairs]
+
+
+def _is_among(rows: pl.DataFrame, pairs: pl.DataFrame) -> Flags:
     """Whether the customer and category of each row are among the pairs."""
     keys = ["customer", "category"]
     marked = pairs.unique().with_columns(pl.lit(value=True).alias("found"))
     found = rows.select(keys).join(marked, on=keys, how="left", maintain_order="left")["found"]
-    return found.fill_null(value=False)
+    return found.fill_null(value=False).to_numpy()
 
 
-def _up_sell(rows: pl.DataFrame, known: pl.Expr) -> pl.Series:
+def _up_sold(rows: pl.DataFrame, pairs: Whole, bought: Flags) -> Whole:
     """The rise of the unit price against the customer's previous basket of the category, times quantity."""
-    buys = rows.with_row_index("row").filter(
-        known & (pl.col("purchases") > 0) & (pl.col("bought_quantity") > 0)
-    )
-    price = pl.col("gross_amount").cast(pl.Float64) / pl.col("bought_quantity")
-    again = (pl.col("customer") == pl.col("customer").shift(1)) & (
-        pl.col("category") == pl.col("category").shift(1)
-    )
-    rise = pl.when(again).then((price - price.shift(1)) * pl.col("bought_quantity")).otherwise(0.0)
-    amounts = buys.select("row", up_sell_amount=rise.clip(lower_bound=0.0).round(4).cast(MONEY))
-    whole = pl.DataFrame({"row": pl.int_range(len(rows), dtype=pl.UInt32, eager=True)})
-    return whole.join(amounts, on="row", how="left", maintain_order="left")["up_sell_amount"].fill_null(0)
+    quantity = rows["bought_quantity"].to_numpy()
+    at = np.flatnonzero(bought & (quantity > 0))
+    price = rows["gross_amount"].to_numpy()[at] / quantity[at]
+    again = np.flatnonzero(pairs[at][1:] == pairs[at][:-1]) + 1
+    rise = np.zeros(len(rows))
+    rise[at[again]] = (price[again] - price[again - 1]) * quantity[at[again]]
+    return np.rint(np.maximum(rise, 0.0)).astype(np.int64)
 
 
 def orders_of(baskets: pl.DataFrame, dimensions: Sequence[str] = ()) -> pl.DataFrame:
     """One row an order and day, sorted by (customer, ordered_on, order): sums of its baskets, and flags."""
     keys = ("customer", "order", "ordered_on")
-    sums = [pl.col(name).sum() for name in LINE_SUMS if name in baskets.columns]
+    sums = [pl.col(name).sum() for name in LINE_SUMS]
     rows = baskets.lazy().group_by(keys).agg(*sums, *(pl.col(name).min() for name in dimensions))
-    return flagged(rows.sort("customer", "ordered_on", "order", nulls_last=True).collect())
+    return flagged(in_order(rows.collect(), ("customer", "ordered_on", "order")))
 
 
 def flagged(rows: pl.DataFrame, split: Sequence[str] = ()) -> pl.DataFrame:
@@ -85,14 +129,30 @@ def flagged(rows: pl.DataFrame, split: Sequence[str] = ()) -> pl.DataFrame:
     An order counts once, on its first day with a purchase; a day counts once a customer; the first order
     counts for known customers only. With `split`, each value of these columns is a business of its own.
     """
-    bought = pl.col("purchases") > 0
-    return rows.with_columns(
-        _first_time(bought, *split, "customer", "order").alias("orders"),
-        _first_time(bought, *split, "customer", "ordered_on").alias("order_days"),
-        (_first_time(bought, *split, "customer") * pl.col("customer").is_not_null()).alias("first_orders"),
-    )
+    bought = np.flatnonzero((rows["purchases"] > 0).to_numpy())
+    customers = _runs(rows, *split, "customer")
+    days = _runs(rows, *split, "customer", "ordered_on")
+    known = rows["customer"].is_not_null().to_numpy()
+    flags = {
+        "orders": _first_of_each(
+            customers * (_codes(rows["order"]).max(initial=0) + 1) + _codes(rows["order"]), bought
+        ),
+        "order_days": _first_in_run(days, bought),
+        "first_orders": _first_in_run(customers, bought) & known,
+    }
+    return rows.with_columns(pl.Series(name, flag.astype(np.int32)) for name, flag in flags.items())
 
 
-def _first_time(true: pl.Expr, *keys: str) -> pl.Expr:
-    """1 in the first row of each key in which the condition holds, else 0."""
-    return (true & (true.cast(pl.Int32).cum_sum().over(*keys) == 1)).cast(pl.Int32)
+def _first_in_run(runs: Whole, rows: Whole) -> Flags:
+    """Whether a row is the first of the given rows in its run; the runs stand in order."""
+    flags = np.zeros(len(runs), dtype=np.bool_)
+    ours = runs[rows]
+    flags[rows[np.flatnonzero(np.diff(ours, prepend=-1))]] = True
+    return flags
+
+
+def _first_of_each(keys: Whole, rows: Whole) -> Flags:
+    """Whether a row is the first of the given rows with its key; the keys stand in any order."""
+    flags = np.zeros(len(keys), dtype=np.bool_)
+    flags[rows[pl.Series(keys[rows]).arg_unique().to_numpy()]] = True
+    return flags

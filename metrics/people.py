@@ -8,7 +8,7 @@ from narwhals.stable.v2.typing import IntoLazyFrame
 
 from connectors.tables import dtypes
 from metrics.orders import MEASURES
-from metrics.panels import with_derived
+from metrics.panels import in_money, with_derived
 from metrics.rollup import distinct_values, opened
 
 MOST_ATTRIBUTE_VALUES: Final = 500
@@ -32,22 +32,34 @@ def _ids(table: IntoLazyFrame) -> pl.Series:
 def customer_totals(orders: pl.DataFrame, baskets: pl.DataFrame, dimensions: tuple[str, ...]) -> pl.DataFrame:
     """One row a known customer with order lines: sums, first and last order day, categories bought.
 
-    `orders` are sorted by (customer, ordered_on, order). A dimension takes its value on the first row.
+    `orders` are sorted by (customer, ordered_on, order), baskets by (category, customer, ...). A dimension
+    takes its value on the customer's first row.
     """
     ordered_on = pl.when(pl.col("orders") > 0).then("ordered_on")
     rows = orders.lazy().filter(pl.col("customer").is_not_null())
-    sums = rows.group_by("customer", maintain_order=True).agg(
+    sums = rows.group_by("customer").agg(
         ordered_on.min().alias("first_order_on"),
         ordered_on.max().alias("last_order_on"),
         *(pl.col(name).sum() for name in MEASURES),
         *(pl.col(name).first() for name in dimensions),
     )
-    return sums.collect().join(_categories(baskets), on="customer", how="left", maintain_order="left")
+    return (
+        sums.sort("customer")
+        .collect()
+        .join(_categories(baskets), on="customer", how="left", maintain_order="left")
+    )
 
 
 def _categories(baskets: pl.DataFrame) -> pl.DataFrame:
-    bought = baskets.lazy().filter((pl.col("purchases") > 0) & pl.col("category").is_not_null())
-    distinct = bought.select("customer", "category").unique()
+    bought = (
+        baskets.lazy()
+        .select("customer", "category", "purchases")
+        .filter((pl.col("purchases") > 0) & pl.col("category").is_not_null())
+    )
+    new = (pl.col("customer") != pl.col("customer").shift(1)) | (
+        pl.col("category").to_physical() != pl.col("category").to_physical().shift(1)
+    )
+    distinct = bought.filter(new.fill_null(value=True))
     return distinct.group_by("customer").agg(pl.len().cast(pl.Int32).alias("categories")).collect()
 
 
@@ -75,7 +87,8 @@ def with_totals(people: pl.DataFrame, totals: pl.DataFrame) -> pl.DataFrame:
     named = people.join(totals, on="customer", how="left", maintain_order="left", suffix=" of orders")
     given = [name for name in (*MEASURES, "categories") if totals[name].count()]
     filled = [pl.col(name).fill_null(0) for name in given]
-    return _first_orders_say(with_derived(named.lazy().with_columns(filled)).collect())
+    whole = in_money(with_derived(named.lazy().with_columns(filled)))
+    return _first_orders_say(whole.collect())
 
 
 def _first_orders_say(rows: pl.DataFrame) -> pl.DataFrame:

@@ -22,10 +22,19 @@ from connectors.records import Record, Records, split
 from connectors.sources import CsvSource, TextSource
 
 _DELIMITERS: Final = ",;\t|"
-_NAMES: Final = {"\x1f": "nothing", ",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _NONE: Final = "\x1f"
 """The delimiter of a file with one column: the separator that no text holds."""
 
+_NAMES: Final = {
+    _NONE: "one column",
+    ",": "comma between columns",
+    ";": "semicolon between columns",
+    "\t": "tab between columns",
+    "|": "bar between columns",
+}
+
+_FEWER: Final = "the row has fewer columns than the header"
+_MORE: Final = "the row has more columns than the header"
 _UNCLEAN: Final = rf"[\x00{BROKEN}]"
 _MARK: Final = "\x00"
 """First field of a line in a mended copy that holds the place of a rejected row."""
@@ -172,8 +181,8 @@ class _Layout:
         return pl.DataFrame(rejected, schema={**REJECTED, **dict.fromkeys(self.names, pl.String)})
 
     def _notes(self) -> tuple[str, ...]:
-        mark = _NAMES.get(self.delimiter, f"`{self.delimiter}`")
-        return (f"{self.text.shown}: {_spelled(self.text.encoding)}, {mark} between columns",)
+        mark = _NAMES.get(self.delimiter, f"`{self.delimiter}` between columns")
+        return (f"{self.text.shown}: {_spelled(self.text.encoding)}, {mark}",)
 
 
 def _spelled(encoding: str) -> str:
@@ -233,11 +242,11 @@ class _Mending:
         if self.layout.text.marked and BROKEN in record.text:
             return f"the row holds bytes that are not {_spelled(self.layout.text.encoding)}"
         found = len(record.fields)
-        return "" if found == width else f"too {'few' if found < width else 'many'} columns"
+        return "" if found == width else _FEWER if found < width else _MORE
 
     def _reject(self, record: Record, fault: str) -> None:
         text = record.text.replace(BROKEN, "") if self.layout.text.marked else record.text
-        fields = record.fields or []
+        fields = [one.replace(BROKEN, "") if self.layout.text.marked else one for one in record.fields or []]
         original = dict(zip(self.layout.names, fields, strict=False))
         self.rejected.append({ROW: self.rows, "column": "", "value": text, "reason": fault, **original})
         self.rows += 1
@@ -269,9 +278,9 @@ def _unfit(odd: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     parts = pl.col("line").str.extract_all(r"\S+")
     reason = (
         pl.when(parts.list.len() < len(names))
-        .then(pl.lit("too few columns"))
+        .then(pl.lit(_FEWER))
         .when(parts.list.len() > len(names))
-        .then(pl.lit("too many columns"))
+        .then(pl.lit(_MORE))
         .otherwise(pl.lit("the row holds bytes that are no text"))
     )
     fields = (parts.list.get(at, null_on_oob=True).alias(name) for at, name in enumerate(names))

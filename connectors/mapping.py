@@ -5,7 +5,7 @@ the filter that drops a row, a flag for each way in which the row may be at faul
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -60,7 +60,8 @@ class Plan:
     """How the rows of a source become rows of a table.
 
     `rows` has ROW, `DROP`, our columns (`ours:name`) and the flags of checks and repairs (`check:0`,
-    `repair:0`) in their order.
+    `repair:0`) in their order. `subjects` are the columns that show our columns: theirs, where one of theirs
+    is taken as it is, else ours.
     """
 
     rows: pl.LazyFrame
@@ -68,6 +69,7 @@ class Plan:
     checks: tuple[Check, ...]
     drops: tuple[str, ...]
     repairs: tuple[str, ...]
+    subjects: Mapping[str, str]
 
 
 def plan(raw: Raw, source: Source, project: Project, now: datetime) -> Plan:
@@ -88,6 +90,7 @@ class _Mapper:
     checks: list[tuple[Check, pl.Expr]] = field(default_factory=list)
     repairs: dict[str, list[pl.Expr]] = field(default_factory=dict)
     faults: list[SourceError] = field(default_factory=list)
+    subjects: dict[str, str] = field(default_factory=dict)
 
     def plan(self) -> Plan:
         self._name_operands()
@@ -107,7 +110,7 @@ class _Mapper:
             tuple(check for check, _ in self.checks),
             tuple(f.reason for f in self.source.filters),
         )
-        return Plan(rows, tuple(ours), checks, reasons, tuple(self.repairs))
+        return Plan(rows, tuple(ours), checks, reasons, tuple(self.repairs), self.subjects)
 
     @contextmanager
     def _collecting(self, where: str) -> Iterator[None]:
@@ -239,6 +242,7 @@ class _Mapper:
 
     def _our(self, name: str, target: Target, made: Mapped) -> dict[str, pl.Expr]:
         parsed, subject = self._mapped(name, target, made)
+        self.subjects[name] = subject
         value = self._noted(parsed, subject)
         self._check_limits(name, value, subject, parsed)
         if name == "ordered_at" and self.source.table == "order_lines" and parsed.day is not None:
@@ -286,7 +290,7 @@ class _Mapper:
         if "is_return" not in self.source.columns:
             return {"is_return": (amount < 0).fill_null(value=False)}
         if "is_return" in ours:
-            check = Check("net_amount", "a return with a positive amount")
+            check = Check(self.subjects["net_amount"], "a return with a positive amount")
             self.checks.append((check, ours["is_return"] & (amount > 0)))
         return {}
 

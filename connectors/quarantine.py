@@ -1,6 +1,6 @@
 """Rows that cannot be used: where each stands, what is wrong with it, and everything that it says."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,9 @@ COLUMNS: Final = {
 `row` counts the rows of a file from 1, the header not included. An original column of one of these names
 stands under `name (source)`.
 """
+
+
+_PLACE: Final = "(place)"
 
 
 def write_quarantine(
@@ -49,26 +52,47 @@ def _rejected(raw: Raw) -> pl.LazyFrame:
 
 def _faulty(raw: Raw, faults: pl.LazyFrame, checks: Sequence[Check]) -> pl.LazyFrame:
     own = pl.col(OWN) if OWN in raw.frame.collect_schema() else pl.col(ROW)
-    originals = [pl.col(name).cast(pl.String).alias(f"original:{name}") for name in raw.columns]
-    rows = raw.frame.select(ROW, own.cast(pl.UInt32).alias("(place)"), *originals)
+    originals = [pl.col(name).cast(pl.String).alias(_original(name)) for name in raw.columns]
+    rows = raw.frame.select(ROW, own.cast(pl.UInt32).alias(_PLACE), *originals)
     rows = rows.join(faults, on=ROW, how="inner", maintain_order="left")
-    flags = [pl.col(f"check:{at}") for at in range(len(checks))]
-    shown = [
-        pl.col(f"original:{check.column}") if check.column in raw.columns else pl.lit(None, pl.String)
-        for check in checks
-    ]
-    reasons = pl.concat_list(
-        pl.when(flag).then(pl.lit(check.reason)) for flag, check in zip(flags, checks, strict=True)
-    )
     described = rows.with_columns(
-        column=pl.coalesce(pl.when(f).then(pl.lit(c.column)) for f, c in zip(flags, checks, strict=True)),
-        value=pl.coalesce(pl.when(f).then(s) for f, s in zip(flags, shown, strict=True)),
-        all=reasons.list.drop_nulls().list.unique(maintain_order=True),
-    ).with_columns(reason=pl.col("all").list.first(), reasons=pl.col("all").list.join("; "))
-    kept = [f"original:{name}" for name in raw.columns]
-    described = described.select("(place)", *[n for n in COLUMNS if n not in ("file", "row")], *kept)
-    names = {f"original:{name}": _renamed(raw).get(name, name) for name in raw.columns}
-    return _placed(raw, described.rename(names), pl.col("(place)"))
+        column=_first(checks, lambda check: pl.lit(check.column)),
+        value=_first(checks, lambda check: _value(check, raw)),
+        reason=_first(checks, lambda check: pl.lit(check.reason)),
+        reasons=_reasons(checks),
+    )
+    kept = [_original(name) for name in raw.columns]
+    described = described.select(_PLACE, *[name for name in COLUMNS if name not in ("file", "row")], *kept)
+    names = {_original(name): _renamed(raw).get(name, name) for name in raw.columns}
+    return _placed(raw, described.rename(names), pl.col(_PLACE))
+
+
+def _first(checks: Sequence[Check], what: Callable[[Check], pl.Expr]) -> pl.Expr:
+    """Something about the first check that a row fails."""
+    return pl.coalesce(pl.when(pl.col(f"check:{at}")).then(what(check)) for at, check in enumerate(checks))
+
+
+def _value(check: Check, raw: Raw) -> pl.Expr:
+    """What stands in the columns that show a fault; null for a column that is computed."""
+    shown = [pl.col(_original(name)) for name in check.column.split(", ") if name in raw.columns]
+    if not shown or len(shown) < check.column.count(", ") + 1:
+        return pl.lit(None, pl.String)
+    return pl.concat_str(shown, separator=", ", ignore_nulls=True) if len(shown) > 1 else shown[0]
+
+
+def _reasons(checks: Sequence[Check]) -> pl.Expr:
+    """The first fault of every column: a cell that is no number is empty besides, which says nothing new."""
+    columns: dict[str, list[pl.Expr]] = {}
+    for at, check in enumerate(checks):
+        reason = pl.when(pl.col(f"check:{at}")).then(pl.lit(check.reason))
+        columns.setdefault(check.column, []).append(reason)
+    return pl.concat_str(
+        [pl.coalesce(reasons) for reasons in columns.values()], separator="; ", ignore_nulls=True
+    )
+
+
+def _original(name: str) -> str:
+    return f"original:{name}"
 
 
 def _renamed(raw: Raw) -> dict[str, str]:
@@ -82,4 +106,4 @@ def _placed(raw: Raw, rows: pl.LazyFrame, place: pl.Expr) -> pl.LazyFrame:
         file = pl.when(place >= at).then(pl.lit(source.path)).otherwise(file)
         start = pl.when(place >= at).then(pl.lit(at, pl.UInt32)).otherwise(start)
     here = rows.with_columns(file=file, row=(place - start + 1).cast(pl.UInt32))
-    return here.select(*COLUMNS, pl.exclude(*COLUMNS, ROW, "(place)"))
+    return here.select(*COLUMNS, pl.exclude(*COLUMNS, ROW, _PLACE))

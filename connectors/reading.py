@@ -168,8 +168,8 @@ class Reader:
 
     def _conventions(self, name: str, how: ColumnMap, blanks: tuple[str, ...]) -> Conventions:
         origin = self._origin(name)
-        marks = values.currency_marks(self.project.currency, self.project.locale)
-        return Conventions(blanks, how.decimal or origin.decimal or self._mark(name), origin.thousands, marks)
+        decimal = how.decimal or origin.decimal or self._mark(name)
+        return Conventions(blanks, decimal, origin.thousands, self.project.currency, self.project.locale)
 
     def _mark(self, name: str) -> str:
         """The decimal mark that the number columns of the same origin show."""

@@ -75,7 +75,7 @@ class _Load:
     merged: int = 0
     unmatched: Mapping[str, int] = field(default_factory=dict)
     repeated: pl.Series = field(default_factory=lambda: pl.Series(ROW, [], pl.UInt32))
-    clashing: pl.Series = field(default_factory=lambda: pl.Series(ROW, [], pl.UInt32))
+    clashing: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def rows(self) -> pl.LazyFrame:
         """The accepted rows, without those found to repeat a key."""
@@ -84,9 +84,10 @@ class _Load:
 
     def set_aside(self, repeated: pl.DataFrame) -> None:
         """Takes rows out that repeat a key: equal ones are merged where that is declared, others clash."""
-        clashing = repeated.filter(~pl.col("same")) if self.source.duplicates == "merge" else repeated
-        self.repeated, self.clashing = repeated[ROW], clashing[ROW]
-        self.merged += self.repeated.len() - self.clashing.len()
+        merge = self.source.duplicates == "merge"
+        self.repeated = repeated[ROW]
+        self.clashing = repeated.filter(~pl.col("same")) if merge else repeated
+        self.merged += self.repeated.len() - self.clashing.height
 
 
 @dataclass
@@ -277,14 +278,17 @@ def _numbered(source: Source, table: str) -> bool:
 def _faults(load: _Load) -> tuple[pl.LazyFrame, tuple[Check, ...]]:
     """The rows at fault with their flags, those that clash with another row included."""
     rest = pl.scan_parquet(load.rest).filter(pl.col(DROP) == 0).drop(DROP)
-    if not load.clashing.len():
+    if not load.clashing.height:
         return rest, load.plan.checks
-    names = keys(load.source.table)
-    check = Check(", ".join(names), f"another row has the same {' and '.join(f'`{name}`' for name in names)}")
-    flag = pl.lit(value=True).alias(f"check:{len(load.plan.checks)}")
-    clashing = load.clashing.to_frame().lazy().with_columns(flag)
-    flags = pl.concat([rest, clashing], how="diagonal").with_columns(pl.exclude(ROW).fill_null(value=False))
-    return flags, (*load.plan.checks, check)
+    shown = ", ".join(load.plan.subjects.get(name, name) for name in keys(load.source.table))
+    words = " and ".join(f"`{name}`" for name in keys(load.source.table))
+    equal = Check(shown, "another row is equal to it; with `duplicates: merge` it would count once")
+    alike = Check(shown, f"another row has the same {words}")
+    at = len(load.plan.checks)
+    flags = (pl.col("same").alias(f"check:{at}"), (~pl.col("same")).alias(f"check:{at + 1}"))
+    clashing = load.clashing.lazy().select(ROW, *flags)
+    found = pl.concat([rest, clashing], how="diagonal").with_columns(pl.exclude(ROW).fill_null(value=False))
+    return found, (*load.plan.checks, equal, alike)
 
 
 def _table(name: str, loads: Sequence[_Load]) -> pl.LazyFrame:

@@ -6,7 +6,7 @@ is used more than once (see `steps.py`); `inline` does without.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -57,7 +57,8 @@ class Conventions:
     blanks: tuple[str, ...] = ()
     decimal: str = "."
     thousands: str | None = None
-    marks: frozenset[str] = field(default_factory=frozenset)
+    currency: str = ""
+    locale: str = "en_US"
 
     @property
     def groups(self) -> str:
@@ -140,7 +141,7 @@ def _text_numbers(
     return Parsed(
         result,
         (
-            (f"`{subject}` is in another currency", foreign),
+            (f"`{subject}` is in another currency than {conventions.currency}", foreign),
             (f"`{subject}` is not a number", text.is_not_null() & result.is_null() & ~foreign),
         ),
     )
@@ -152,7 +153,7 @@ def _digits(digits: pl.Expr, conventions: Conventions, into: pl.DataType) -> pl.
 
 
 def _known(mark: pl.Expr, conventions: Conventions) -> pl.Expr:
-    return mark.fill_null("").is_in(["", *conventions.marks])
+    return mark.fill_null("").is_in(["", *_marks(conventions)])
 
 
 @lru_cache
@@ -168,6 +169,10 @@ def _pattern(decimal: str, groups: str) -> str:
 
 def _in_class(characters: str) -> str:
     return "".join(rf"\x{{{ord(character):x}}}" for character in characters)
+
+
+def _marks(conventions: Conventions) -> frozenset[str]:
+    return currency_marks(conventions.currency, conventions.locale) if conventions.currency else frozenset()
 
 
 @lru_cache

@@ -148,8 +148,10 @@ def _clear(folder: Path) -> None:
 
 
 def _write_settings(folder: Path, *, large: bool) -> None:
-    sources = shipped("sources.yaml")
+    sources = shipped("sources.yaml").read_text(encoding="utf-8")
     if large:
         sources = sources.replace(_CSV_ORDERS, _PARQUET_ORDERS)
     (folder / "sources.yaml").write_text(sources, encoding="utf-8")
-    (folder / "rapport.yaml").write_text(shipped("rapport.yaml"), encoding="utf-8")
+    (folder / "rapport.yaml").write_text(
+        shipped("rapport.yaml").read_text(encoding="utf-8"), encoding="utf-8"
+    )

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+
+from config.load import read
 
 Floats = NDArray[np.float64]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -368,30 +370,30 @@ class Comments(Part):
     pleased: tuple[str, ...]
 
 
-def shipped(name: str) -> str:
-    """Text of a file of the shipped demo project."""
-    return files("config").joinpath("demo", name).read_text(encoding="utf-8")
+def shipped(name: str) -> Path:
+    """Path of a file of the shipped demo project."""
+    return Path(str(files("config").joinpath("demo", name)))
 
 
 @cache
 def truths() -> Truths:
     """The shipped truths."""
-    return Truths.model_validate(yaml.safe_load(shipped("truths.yaml")))
+    return read(shipped("truths.yaml"), Truths)
 
 
 @cache
 def catalogue() -> Catalogue:
     """The shipped catalogue of products."""
-    return Catalogue.model_validate(yaml.safe_load(shipped("catalogue.yaml")))
+    return read(shipped("catalogue.yaml"), Catalogue)
 
 
 @cache
 def names() -> Names:
     """The shipped names of people."""
-    return Names.model_validate(yaml.safe_load(shipped("names.yaml")))
+    return read(shipped("names.yaml"), Names)
 
 
 @cache
 def comments() -> Comments:
     """The shipped words of respondents."""
-    return Comments.model_validate(yaml.safe_load(shipped("comments.yaml")))
+    return read(shipped("comments.yaml"), Comments)

@@ -62,10 +62,10 @@ def duckdb(source: str) -> None:
     bought = "FILTER (NOT is_return)"
     days = f"min(ordered_on) {bought} AS first_on, max(ordered_on) {bought} AS last_on"
     month = "year(ordered_on) * 12 + month(ordered_on) - 1 AS month"
-    connection = engine.connect()
     for grain, keys in ((days, "1"), (month, "1, 2")):
         statement = f"SELECT customer_id, {grain}, {_SUMS} FROM '{source}' GROUP BY {keys}"
-        connection.execute(statement).to_arrow_table()
+        if relation := engine.sql(statement):
+            relation.to_arrow_table()
 
 
 def pandas(source: str) -> None:

@@ -86,9 +86,7 @@ def typical(costs: Iterable[Cost]) -> Cost:
 def peak_mb() -> float:
     """The greatest resident memory of this process so far."""
     status = Path("/proc/self/status")
-    if (
-        status.exists()
-    ):  # counted from the start of the program, unlike getrusage, which its parent's memory enters
+    if status.exists():  # unlike getrusage it starts anew with the program
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
     import resource  # not on Windows

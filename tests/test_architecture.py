@@ -153,3 +153,10 @@ def test_silenced_checks_say_why() -> None:
         if silenced.search(line) and not reasoned.search(line)
     ]
     assert not bare
+
+
+def test_the_metrics_reference_is_current() -> None:
+    from dashboard.reference import reference
+
+    written = (REPOSITORY / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert written == reference(), "docs/metrics.md is out of date: run `make docs`"

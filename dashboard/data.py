@@ -22,7 +22,7 @@ from config.errors import ConfigError, Problem
 from config.model import FILE_NAME, Project
 from connectors.errors import StoreError
 from connectors.store import Manifest, Store, Version
-from dashboard.definitions import Definitions, definitions, loaded_attributes, own_files
+from dashboard.definitions import Definitions, definitions, loaded_attributes, own_files, remember
 from dashboard.format import Formatter
 from dashboard.state import HISTORY, Reader, Scope
 from dashboard.text import gettext as _
@@ -61,7 +61,25 @@ def _workspace(folder: str, store: str, stamp: str) -> Workspace:
 
 def _stamp(files: Sequence[Path]) -> str:
     """A text that changes when one of the files does."""
-    return ";".join(f"{file.name} {file.stat().st_mtime_ns}" for file in files if file.exists())
+    return ";".join(f"{file.name} {_written(file)}" for file in files if file.exists())
+
+
+def _written(file: Path) -> str:
+    found = file.stat()
+    return f"{found.st_mtime_ns} {found.st_size}"
+
+
+def stamp() -> str:
+    """A text that changes when a page would look different: the project's files, or the served version.
+
+    Costs a look at each file, no reading of definitions. Empty while the project cannot be read.
+    """
+    try:
+        ours = workspace()
+        files = [ours.folder / FILE_NAME, *own_files(ours.folder)]
+        return f"{Store(ours.store).index().current} {_stamp(files)}"
+    except (ConfigError, StoreError):
+        return ""
 
 
 def project() -> Project:
@@ -166,7 +184,9 @@ def catalogue() -> Definitions:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _definitions(version_id: str, folder: str, stamp: str, _version: Version) -> Definitions:
-    return definitions(Path(folder), loaded_attributes(_version))
+    found = definitions(Path(folder), loaded_attributes(_version))
+    remember(Path(folder), found)
+    return found
 
 
 def problems() -> tuple[Problem, ...]:
@@ -226,7 +246,7 @@ def _first_day() -> date:
 def figures(names: Sequence[str], window: Window, scope: Scope, by: str | None = None) -> pl.DataFrame:
     """Figures of some metrics under the filters of a scope; see `metrics.figures.compute`."""
     ours = catalogue().catalog
-    question = f"figures {','.join(names)} {window} {scope.filters} by {by} {id(ours)}"
+    question = f"figures {','.join(names)} {window} {scope.filters} by {by} {catalogue().digest}"
     return kept(question, lambda: compute(ours, names, marts(scope), window, by=by))
 
 
@@ -307,7 +327,7 @@ def contributions(tile: Tile, scope: Scope, by: str) -> pl.DataFrame:
     if reference is None:
         raise Missing(_("there is nothing to compare with"))
     now, before = (Window(scope.grain, code) for code in (tile.period, reference))
-    question = f"contributions {tile.name} {now} {before} {scope.filters} by {by} {id(ours)}"
+    question = f"contributions {tile.name} {now} {before} {scope.filters} by {by} {catalogue().digest}"
     return kept(question, lambda: effects_of(ours, tile.name, marts(scope), now, before, by))
 
 
@@ -317,7 +337,7 @@ def customers(tile: Tile, scope: Scope) -> pl.DataFrame:
     Raises Missing where a figure is not recorded by customer.
     """
     ours, window = catalogue().catalog, Window(scope.grain, tile.period)
-    question = f"customers {tile.name} {window} {scope.filters} {id(ours)}"
+    question = f"customers {tile.name} {window} {scope.filters} {catalogue().digest}"
     return kept(question, lambda: _described(customers_behind(ours, tile.name, marts(scope), window)))
 
 

@@ -5,6 +5,7 @@ in which it was whole, else as shipped. Its problems are told all the same.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -19,7 +20,7 @@ from config.errors import Problem
 from config.load import Loaded, Located, open_document, read_many
 from connectors.sources import Sources
 from connectors.store import Version
-from dashboard.editing.history import versions
+from dashboard.editing.history import keep, versions
 from metrics.catalog import ATTRIBUTES, DEFINITION, Catalog, Definition, catalog
 from metrics.people import attribute_names
 from metrics.selection import plain
@@ -97,6 +98,18 @@ def own_files(folder: Path) -> list[Path]:
 def own_texts(folder: Path) -> dict[Path, str]:
     """The texts of the definition files of a project."""
     return {path: open_document(path).text for path in own_files(folder)}
+
+
+def remember(folder: Path, found: Definitions) -> None:
+    """Keep what the definition files of a project say, to be served when a later text is broken.
+
+    Files with errors are passed over. A folder that cannot be written keeps nothing.
+    """
+    broken = {problem.path for problem in found.errors}
+    for file in own_files(folder):
+        if str(file) not in broken:
+            with suppress(OSError):
+                keep(file)
 
 
 def _mended(

@@ -8,7 +8,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -53,30 +53,28 @@ def save(file: Path, text: str, now: datetime) -> None:
     `now` is the moment from which the new text holds. Raises OSError when the folder cannot be written.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    keep(file, now)
+    keep(file)
     replace_text(file, text)
     _write(file, text, now)
 
 
-def remove(file: Path, now: datetime) -> None:
+def remove(file: Path) -> None:
     """Take a definition file away; what stood there is kept as a version. Raises OSError."""
-    keep(file, now)
+    keep(file)
     file.unlink()
 
 
-def keep(file: Path, now: datetime) -> FileVersion | None:
+def keep(file: Path) -> FileVersion | None:
     """Keep what a file says now, dated by when it was written; None when that is kept already, or no file.
 
-    A file from the future is dated `now`. Raises OSError when the folder cannot be written.
+    Raises OSError when the folder cannot be written.
     """
     if not file.is_file():
         return None
     text, newest = file.read_text(encoding="utf-8"), next(iter(versions(file)), None)
     if newest and newest.text == text:
         return None
-    written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-    since = min(written, now) if newest is None or newest.since < written else now
-    return _write(file, text, since)
+    return _write(file, text, datetime.fromtimestamp(file.stat().st_mtime, UTC))
 
 
 def restore(version: FileVersion, now: datetime) -> None:
@@ -85,9 +83,12 @@ def restore(version: FileVersion, now: datetime) -> None:
 
 
 def _write(file: Path, text: str, since: datetime) -> FileVersion:
+    """Write a version, dated after the others also where the clock or the file says otherwise."""
     folder = file.parent / FOLDER
     folder.mkdir(exist_ok=True)
-    path = folder / f"{file.stem}.{since.astimezone(UTC).strftime(_STAMP)}Z.yaml"
+    after = [version.since + timedelta(microseconds=1) for version in versions(file)[:1]]
+    since = max([since.astimezone(UTC), *after])
+    path = folder / f"{file.stem}.{since.strftime(_STAMP)}Z.yaml"
     replace_text(path, text)
     return FileVersion(file, path, since)
 

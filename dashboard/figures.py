@@ -27,6 +27,7 @@ GRAINS: Final = tuple(grain for grain in Grain if grain is not Grain.ALL)
 DAYS: Final = {"orders": "ordered_on", "answers": "answered_on", "contacts": "occurred_on"}
 """Marts that tell when the data begins, and their column of days."""
 
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _PERIOD: Final = re.compile(r"(?P<year>\d{4})(-(?P<month>\d{2})|-?[Qq](?P<quarter>[1-4]))?")
 
 
@@ -124,10 +125,12 @@ def parsed_day(text: str, calendar: Calendar, *, last: bool) -> date:
         if match := _PERIOD.fullmatch(text):
             grain, code = _period(match)
             return calendar.end(code, grain) if last else calendar.start(code, grain)
-        return date.fromisoformat(text)
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
     except ValueError:
-        fault = f"`{text}` is no day"
-        raise Fault(fault, "Write 2026-05-31, 2026-05, 2026-Q2 or 2026") from None
+        pass  # a month or a day that no calendar has
+    fault = f"`{text}` is no day"
+    raise Fault(fault, "Write 2026-05-31, 2026-05, 2026-Q2 or 2026")
 
 
 def _period(match: re.Match[str]) -> tuple[Grain, int]:

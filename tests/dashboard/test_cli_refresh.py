@@ -1,0 +1,195 @@
+"""`rapport refresh`, `sources`, `check`, `demo`, `run`: what they print, and how they end."""
+
+import socket
+
+import pytest
+
+from connectors.store import Store
+from dashboard.commands import run as run_command
+
+DIRTY = """order_no,customer_no,order_date,amount
+1,ann,2026-01-05,10.00
+2,bob,2026-13-31,5.00
+3,cid,2026-02-05,7.00
+4,test,2026-02-06,9.00
+"""
+SOURCES = """sources:
+  - name: orders
+    table: order_lines
+    kind: csv
+    location: orders.csv
+    columns: {order_id: order_no, customer_id: customer_no, ordered_at: order_date, net_amount: amount}
+    filters:
+      - {drop: "customer_no = 'test'", reason: test order}
+"""
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A project of four lines: two good ones, an impossible date, a test order."""
+    (tmp_path / "orders.csv").write_text(DIRTY, encoding="utf-8")
+    (tmp_path / "sources.yaml").write_text(SOURCES, encoding="utf-8")
+    (tmp_path / "rapport.yaml").write_text("name: Shop\ncurrency: EUR\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_refresh_says_what_became_of_every_row(rapport, shop):
+    done = rapport("refresh", "--project", shop)
+    assert done.code == 0
+    row = next(line for line in done.out.splitlines() if line.strip().startswith("orders"))
+    assert row.split()[:7] == ["orders", "order_lines", "4", "2", "1", "1", "0"]
+    assert "impossible date: 1" in done.out
+    assert "test order: 1" in done.out
+    assert Store(shop / "store").current().id in done.out
+
+
+def test_refresh_as_json(rapport, shop):
+    report = rapport("refresh", "--project", shop, "--json").json
+    (source,) = report["sources"]
+    assert report["version"] == Store(shop / "store").current().id
+    assert report["as_of"] == "2026-02-05"
+    assert (source["rows_read"], source["accepted"], source["quarantined_rows"]) == (4, 2, 1)
+    assert source["filtered"] == {"test order": 1}
+
+
+def test_refreshing_equal_data_changes_nothing(rapport, shop):
+    first, second = (rapport("refresh", "--project", shop, "--json").json for _ in range(2))
+    assert first == second
+
+
+def test_the_store_may_lie_elsewhere(rapport, shop, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "store"
+    assert rapport("refresh", "--project", shop, "--store", elsewhere).code == 0
+    assert not (shop / "store").exists()
+    assert rapport("query", "orders", "--project", shop, "--store", elsewhere).code == 0
+
+
+def test_sources_lists_what_the_refresh_counted(rapport, shop):
+    rapport("refresh", "--project", shop)
+    (source,) = rapport("sources", "--project", shop, "--json").json
+    assert (source["name"], source["rows_read"], source["accepted"]) == ("orders", 4, 2)
+    done = rapport("sources", "--project", shop)
+    assert "orders.csv" in done.err
+
+
+def test_a_source_that_is_gone_keeps_the_last_good_version(rapport, shop):
+    rapport("refresh", "--project", shop)
+    (shop / "orders.csv").unlink()
+    done = rapport("refresh", "--project", shop)
+    assert done.code == 2
+    assert "orders.csv" in done.err
+    assert "Traceback" not in done.err
+    assert rapport("query", "orders", "--project", shop, "--json").json[0]["value"] == 2
+
+
+def test_broken_yaml_cannot_be_refreshed_and_check_lists_every_problem(rapport, shop):
+    (shop / "rapport.yaml").write_text("name: Shop\ncurency: EUR\n", encoding="utf-8")
+    (shop / "sources.yaml").write_text(SOURCES.replace("order_lines", "order_line"), encoding="utf-8")
+    (shop / "metrics").mkdir()
+    (shop / "metrics" / "own.yaml").write_text(
+        "metrics:\n  - {name: mine, kind: simple, unit: count, label: Mine, description: Mine.,"
+        " table: order_lines, expression: count(*), were: amount > 1}\n",
+        encoding="utf-8",
+    )
+    assert rapport("refresh", "--project", shop).code == 2
+    done = rapport("check", "--project", shop)
+    assert done.code == 1
+    for told in (
+        "rapport.yaml:2:1",
+        "Did you mean `currency`?",
+        "sources.yaml:3:",
+        "Did you mean `order_lines`?",
+    ):
+        assert told in done.out
+    assert "own.yaml:2:" in done.out
+    assert "Did you mean `where`?" in done.out
+    problems = rapport("check", "--project", shop, "--json").json
+    assert len(problems) == len(done.out.splitlines())
+    assert {problem["severity"] for problem in problems} == {"error"}
+
+
+def test_check_of_a_good_project(rapport, shop):
+    done = rapport("check", "--project", shop, "--json")
+    assert (done.code, done.json) == (0, [])
+
+
+def test_demo_of_a_size_and_a_seed(rapport, tmp_path):
+    asked = ("--customers", 60, "--months", 6, "--json")
+    made = rapport("demo", tmp_path / "a", *asked, "--seed", 7).json
+    assert (made["customers"], made["months"], made["seed"]) == (60, 6, 7)
+    rapport("demo", tmp_path / "b", *asked, "--seed", 7)
+    rapport("demo", tmp_path / "c", *asked, "--seed", 8)
+    first, same, other = (
+        {file.name: file.read_bytes() for file in (tmp_path / name / "data").iterdir()} for name in "abc"
+    )
+    assert first == same
+    assert first != other
+    assert rapport("check", "--project", tmp_path / "a").code == 0
+
+
+def test_demo_does_not_write_into_a_folder_in_use(rapport, tmp_path):
+    (tmp_path / "mine.txt").write_text("keep")
+    done = rapport("demo", tmp_path)
+    assert done.code == 2
+    assert "not empty" in done.err
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """Takes the place of the server; what it was asked to serve."""
+    asked = []
+    monkeypatch.setattr("dashboard.server.serve", lambda *args, **named: asked.append((args, named)))
+    return asked
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_run_loads_what_was_never_loaded_and_serves(rapport, shop, served):
+    port = free_port()
+    done = rapport("run", "--project", shop, "--port", port)
+    assert done.code == 0
+    assert f"http://127.0.0.1:{port}" in done.err
+    ((folder, host, asked_port), named) = served[0]
+    assert (folder, host, asked_port) == (shop, "127.0.0.1", port)
+    assert named["store"] == shop / "store"
+    assert Store(shop / "store").current() is not None
+
+
+def test_run_does_not_load_again_what_is_there(rapport, shop, served, monkeypatch):
+    rapport("refresh", "--project", shop)
+    monkeypatch.setattr(run_command, "load", lambda *_, **__: pytest.fail("loaded again"))
+    assert rapport("run", "--project", shop, "--port", free_port()).code == 0
+
+
+def test_run_loads_again_when_the_settings_changed(rapport, shop, served):
+    rapport("refresh", "--project", shop)
+    before = Store(shop / "store").current().id
+    (shop / "rapport.yaml").write_text("name: Shop\ncurrency: EUR\ntimezone: Asia/Tokyo\n", encoding="utf-8")
+    done = rapport("run", "--project", shop, "--port", free_port())
+    assert "loading again" in done.err
+    assert Store(shop / "store").current().id != before
+
+
+def test_run_serves_an_outdated_version_when_its_sources_are_gone(rapport, shop, served):
+    rapport("refresh", "--project", shop)
+    (shop / "orders.csv").unlink()
+    (shop / "rapport.yaml").write_text("name: Shop\ncurrency: EUR\ntimezone: Asia/Tokyo\n", encoding="utf-8")
+    done = rapport("run", "--project", shop, "--port", free_port())
+    assert done.code == 0
+    assert "stays served" in done.err
+    assert served
+
+
+def test_run_on_a_port_in_use_names_another(rapport, shop, served):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = rapport("run", "--project", shop, "--port", port)
+    assert done.code == 2
+    assert f"--port {port + 1}" in done.err
+    assert not served

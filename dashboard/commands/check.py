@@ -8,16 +8,17 @@ from typing import TypeVar
 from config.errors import ConfigError, Problem
 from config.model import find_project
 from connectors.sources import find_sources
+from dashboard.commands.opening import opened
 from dashboard.commands.terminal import CannotRun, ProblemFound, say, show, show_json
 from dashboard.definitions import definitions, mapped_attributes
-from dashboard.workspace import open_workspace, project_folder
+from dashboard.workspace import project_folder
 
 T = TypeVar("T")
 
 
 def check(project: Path | None, *, as_json: bool) -> None:
     """Print the problems of a project. Raises ProblemFound when one of them is an error."""
-    folder = project_folder(project) or open_workspace().folder
+    folder = project_folder(project) or opened(None, None).folder
     if not folder.is_dir():
         message = f"project `{folder}`: there is no such folder. Write one with `rapport init {folder}`"
         raise CannotRun(message)

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import Fault
-from dashboard.commands.sources import served
+from dashboard.commands.opening import opened, served
 from dashboard.commands.terminal import ProblemFound, say, show, show_json, show_table
 from dashboard.figures import GRAINS, Book, Span, parsed_day, period_name
 from dashboard.format import Formatter
-from dashboard.workspace import open_workspace
 from metrics.periods import Calendar, Grain
 from metrics.selection import Selection
 
@@ -32,7 +31,7 @@ class Question:
 
 def query(project: Path | None, store: Path | None, question: Question, *, as_json: bool) -> None:
     """Print figures. Raises Fault for a name, a column, a value or a day that is not known."""
-    workspace = open_workspace(project, store)
+    workspace = opened(project, store)
     version = served(workspace)
     as_of = _day(question.as_of, workspace.calendar) or version.manifest.as_of
     book = Book(workspace, version, as_of)

@@ -10,15 +10,16 @@ from connectors.refresh import definitions_of
 from connectors.refresh import refresh as refresh_store
 from connectors.sources import find_sources
 from connectors.store import Store, Version
+from dashboard.commands.opening import opened
 from dashboard.commands.sources import show_reports, source_facts
 from dashboard.commands.terminal import progress, show_json
-from dashboard.workspace import Workspace, open_workspace
+from dashboard.workspace import Workspace
 from metrics import marts
 
 
 def refresh(project: Path | None, store: Path | None, *, as_json: bool, now: datetime) -> None:
     """Load the project and print what became of every row."""
-    version = load(open_workspace(project, store), now=now)
+    version = load(opened(project, store), now=now)
     if as_json:
         show_json(
             {

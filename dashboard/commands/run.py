@@ -7,9 +7,10 @@ from pathlib import Path
 from config.errors import ConfigError
 from connectors.errors import SourceError, StoreError
 from connectors.store import Store, Version
+from dashboard.commands.opening import opened
 from dashboard.commands.refresh import is_outdated, load
 from dashboard.commands.terminal import CannotRun, say
-from dashboard.workspace import Workspace, open_workspace
+from dashboard.workspace import Workspace
 
 
 def run(
@@ -19,7 +20,7 @@ def run(
 
     Raises CannotRun when the port is taken.
     """
-    workspace = open_workspace(project, store)
+    workspace = opened(project, store)
     _require_free(host, port)
     _provide_data(workspace, now)
     say(f"Rapport is at http://{host}:{port} (Ctrl+C stops it)")

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from connectors.store import SourceReport, Store, Version
-from dashboard.commands.terminal import CannotRun, say, show, show_json, show_table
-from dashboard.workspace import Workspace, open_workspace
+from connectors.store import SourceReport, Version
+from dashboard.commands.opening import opened, served
+from dashboard.commands.terminal import say, show, show_json, show_table
 
 COLUMNS = (
     "source",
@@ -22,7 +22,7 @@ COLUMNS = (
 
 def print_sources(project: Path | None, store: Path | None, *, as_json: bool) -> None:
     """Print every source with its rows by fate. Raises CannotRun before the first refresh."""
-    version = served(open_workspace(project, store))
+    version = served(opened(project, store))
     if as_json:
         show_json([source_facts(report) for report in version.manifest.sources])
         return
@@ -30,15 +30,6 @@ def print_sources(project: Path | None, store: Path | None, *, as_json: bool) ->
     for report in version.manifest.sources:
         for note in report.notes:
             say(f"{report.name}: {note}")
-
-
-def served(workspace: Workspace) -> Version:
-    """The version that is served; CannotRun before the first refresh."""
-    version = Store(workspace.store).current()
-    if version is None:
-        message = f"store `{workspace.store}`: nothing was loaded yet. Run `rapport refresh` first"
-        raise CannotRun(message)
-    return version
 
 
 def show_reports(version: Version) -> None:

@@ -22,7 +22,7 @@ def print_version(project: Path | None, store: Path | None, *, as_json: bool) ->
 
 def _served(project: Path | None, store: Path | None) -> str:
     from connectors.store import Store
-    from dashboard.workspace import open_workspace
+    from dashboard.commands.opening import opened
 
-    current = Store(open_workspace(project, store).store).current()
+    current = Store(opened(project, store).store).current()
     return current.id if current else "empty"

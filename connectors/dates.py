@@ -191,12 +191,12 @@ def _one(text: pl.Expr, form: str) -> pl.Expr:
 def _faults(
     let: Let, text: pl.Expr, instant: pl.Expr, subject: str, dates: Dates, *clashes: pl.Expr
 ) -> tuple[tuple[str, pl.Expr], ...]:
-    unread = let(pl.when(instant.is_null()).then(text))
+    wild = let(((instant < _EARLIEST) | (instant >= _LATEST)).fill_null(value=False))
+    unread = let(pl.when(instant.is_null() | wild).then(text))
     shaped = reduce(lambda one, two: one | two, (unread.str.contains(_shape(form)) for form in dates.formats))
-    wild = ((instant < _EARLIEST) | (instant >= _LATEST)).fill_null(value=False)
     return (
         (f"`{subject}` can be read as two different dates", pl.any_horizontal(clashes)),
-        (f"`{subject}` is an impossible date", shaped.fill_null(value=False) | wild),
+        (f"`{subject}` is an impossible date", shaped.fill_null(value=False)),
         (f"`{subject}` is not a date in the form {dates.shown}", unread.is_not_null()),
     )
 

@@ -162,7 +162,7 @@ def _pattern(decimal: str, groups: str) -> str:
     mark, between = f"[{_in_class(decimal)}]", f"[{_in_class(groups)}]"
     grouped = rf"\d{{1,3}}(?:{between}\d{{2,3}})*{between}\d{{3}}(?:{mark}\d*)?|" if groups else ""
     number = rf"{grouped}\d+(?:{mark}\d*)?(?:[eE][+-]?\d+)?|{mark}\d+(?:[eE][+-]?\d+)?"
-    currency = r"[\p{L}\p{Sc}][\p{L}\p{Sc}.]{0,4}"
+    currency = r"\p{L}{0,3}\p{Sc}|\p{L}[\p{L}.]{1,4}"
     minus = "[-+\u2212\u2013]"
     return rf"^({minus}|\()?\s*({currency})?\s*({minus})?\s*({number})\s*({currency})?\s*({minus}|\))?$"
 

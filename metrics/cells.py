@@ -10,7 +10,7 @@ import polars as pl
 from metrics import intervals
 from metrics.catalog import Plan
 from metrics.definitions import Derived, NetPromoterScore, PeriodRetention, Ratio, Simple
-from metrics.evaluation import Grid, moment
+from metrics.evaluation import Grid
 from metrics.measures import Compute
 
 AMOUNT: Final = pl.Decimal(38, 4)
@@ -135,15 +135,12 @@ def _ratio_bounds(
 def _delta(plan: Plan, grid: Grid, a: intervals.Floats, b: intervals.Floats) -> intervals.Bounds | None:
     """The interval over customers; none where sales to unknown customers are part of the figure."""
     pair = (_measure(plan, 0), _measure(plan, 1))
-    if moment(pair, "aa") not in grid.cells.columns:
-        return None
-    part = {
-        key: grid.cells[moment(pair, key)].cast(pl.Float64).to_numpy() for key in ("aa", "ab", "bb", "a", "b")
-    }
-    customers = grid.cells[moment(pair, "customers")].cast(pl.Float64).to_numpy()
-    known = np.isclose(part["a"], a, rtol=1e-9, atol=1e-6) & np.isclose(part["b"], b, rtol=1e-9, atol=1e-6)
-    n = np.where(known, customers, np.nan)
-    return intervals.ratio((a, b), (part["aa"], part["ab"], part["bb"]), n)
+    moments = [grid.moment(first, second) for first, second in ((pair[0], pair[0]), pair, (pair[1], pair[1]))]
+    customers = np.maximum(*(grid.floats(measure, "n") for measure in pair))
+    unknown = [grid.floats(measure, "given") > grid.floats(measure, "n") for measure in pair]
+    n = np.where(unknown[0] | unknown[1], np.nan, customers)
+    aa, ab, bb = moments
+    return None if aa is None or ab is None or bb is None else intervals.ratio((a, b), (aa, ab, bb), n)
 
 
 def _derived(plan: Plan, done: Mapping[str, Cells]) -> Cells:

@@ -5,21 +5,22 @@ within it: a customer is new to a category when she first buys it. Only what was
 because it compares with the customer's first order of all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import polars as pl
 
 from config.errors import unknown
-from connectors.tables import MONEY
 from metrics.marts import PANELS, order_marts
+from metrics.money import amounts, units
 from metrics.orders import LINE_SUMS, MEASURES, flagged
-from metrics.panels import in_money, missing_from, panel, with_derived, without
+from metrics.panels import DERIVED, EVERY_SUM, MONEY_COLUMNS, NEEDED, panel, with_derived
 from metrics.people import attribute_names, with_totals
 from metrics.periods import Calendar, Grain, Window
 from metrics.relations import PANEL, Relation
+from metrics.runs import in_order, starts, sums
 from metrics.selection import (
     Missing,
     Selection,
@@ -31,7 +32,10 @@ from metrics.selection import (
 )
 
 Frame = pl.LazyFrame | pl.DataFrame
+T = TypeVar("T")
 CATEGORY: Final = "category"
+KEPT: Final = 24
+"""How many intermediate results are kept for the next question."""
 
 _NOUNS: Final[Mapping[str, str]] = {
     "survey_answers": "survey answers",
@@ -44,6 +48,8 @@ _TABLES: Final[Mapping[str, str]] = {
     "contracts": "subscriptions",
     "spending": "spend",
 }
+_EVERYBODY: Final = "all"
+"""The value of a column of money spent that is not split by it."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +68,38 @@ class Marts:
     mask: pl.Series | None = None
     of_lines: bool = False
     opened: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False)
+    answers: dict[object, Any] = field(default_factory=dict, repr=False)
 
     def frame(self, name: str) -> pl.DataFrame:
         """A whole mart. Raises Missing when no source gives it."""
         if name not in self.opened:
-            if name not in self.frames:
-                table = _TABLES.get(name, "order_lines")
-                fault = f"no source gives `{table}`"
-                raise Missing(fault)
-            self.opened[name] = self.frames[name].lazy().collect()
+            self.opened[name] = self._lazy(name).collect()
         return self.opened[name]
+
+    def in_units(self, name: str) -> pl.DataFrame:
+        """A whole mart with its amounts in units of 0.0001. Raises Missing when no source gives it."""
+        key = f"{name} in units"
+        if key not in self.opened:
+            rows = self._lazy(name)
+            money = [column for column in rows.collect_schema() if column in MONEY_COLUMNS]
+            self.opened[key] = rows.with_columns(units(pl.col(column)) for column in money).collect()
+        return self.opened[key]
+
+    def kept(self, question: object, make: Callable[[], T]) -> T:
+        """The answer to a question about these marts, made once and kept for a while."""
+        if question not in self.answers:
+            while len(self.answers) >= KEPT:
+                self.answers.pop(next(iter(self.answers)), None)
+            self.answers[question] = make()
+        found: T = self.answers[question]
+        return found
+
+    def _lazy(self, name: str) -> pl.LazyFrame:
+        if name not in self.frames:
+            table = _TABLES.get(name, "order_lines")
+            fault = f"no source gives `{table}`"
+            raise Missing(fault)
+        return self.frames[name].lazy()
 
     @property
     def attributes(self) -> dict[str, tuple[str, ...]]:
@@ -97,15 +125,14 @@ class Marts:
         chosen = mask(people, selection.attributes)
         if not selection.where:
             return replace(self, selection=selection, mask=chosen)
-        lines = self._lines()
+        lines = self.frames["order_lines"].lazy() if "order_lines" in self.frames else pl.LazyFrame()
         condition = line_condition(selection.where, lines, people)
         if condition.columns <= set(people.columns) - set(lines.collect_schema().names()) | {"customer_id"}:
             able = people.select(condition.expr.fill_null(value=False)).to_series()
             return replace(self, selection=selection, mask=able if chosen is None else able & chosen)
-        return replace(self._rebuilt(lines_where(lines, people, condition)), selection=selection, mask=chosen)
-
-    def _lines(self) -> pl.LazyFrame:
-        return self.frames["order_lines"].lazy() if "order_lines" in self.frames else pl.LazyFrame()
+        key = ("where", selection.where)
+        rebuilt = self.kept(key, lambda: self._rebuilt(lines_where(lines, people, condition)))
+        return replace(rebuilt, selection=selection, mask=chosen)
 
     def _rebuilt(self, lines: pl.LazyFrame) -> "Marts":
         """Marts of some of the order lines, with the same customers under the same numbers."""
@@ -121,14 +148,14 @@ class Marts:
             categories=coding if isinstance(coding, pl.Enum) else None,
             home=home,
         )
-        attributes = people.drop(*(set(people.columns) & set(totals.columns)) - {"customer"}, strict=False)
-        frames["customer_summary"] = with_totals(attributes, totals)
-        return replace(self, frames={**self.frames, **frames}, of_lines=True, opened={})
+        sums_of_all = (set(people.columns) & set(totals.columns)) - {"customer", *self.attributes}
+        frames["customer_summary"] = with_totals(people.drop(sums_of_all, *DERIVED, strict=False), totals)
+        return replace(self, frames={**self.frames, **frames}, of_lines=True, opened={}, answers={})
 
     def _home(self) -> pl.DataFrame:
         """The categories of each customer's first order."""
-        first = self.frame("orders").lazy().filter(pl.col("first_orders") > 0).select("customer", "order")
-        bought = self.frame("baskets").lazy().filter(pl.col("purchases") > 0)
+        first = self.in_units("orders").lazy().filter(pl.col("first_orders") > 0).select("customer", "order")
+        bought = self.in_units("baskets").lazy().filter(pl.col("purchases") > 0)
         return bought.join(first, on=["customer", "order"], how="semi").select("customer", CATEGORY).collect()
 
     def check_split(self, by: str) -> None:
@@ -140,14 +167,17 @@ class Marts:
 
     def empty_columns(self, relation: Relation) -> frozenset[str]:
         """The columns of a relation that no source gives."""
-        rows = self.frame("orders" if relation.name == PANEL else relation.mart)
-        return frozenset(name for name in rows.columns if rows[name].null_count() == len(rows) > 0)
+        name = "customer_years" if relation.of_lines else relation.mart
+        return self.kept(("empty", name), lambda: _empty(self._lazy(name)))
 
     def since(self, relation: Relation, grain: Grain) -> int:
         """The period of a grain in which the rows of a relation begin; 0 when they are not dated."""
-        rows = self.frame("orders" if relation.of_lines else relation.mart)
-        day = "ordered_on" if relation.of_lines else relation.day
-        first = rows[day].min() if day else None
+        name, day = ("orders", "ordered_on") if relation.of_lines else (relation.mart, relation.day)
+        if day is None:
+            return 0
+        first = self.kept(
+            ("since", name), lambda: self._lazy(name).select(pl.col(day).min()).collect().item()
+        )
         return self.calendar.code(first, grain) if isinstance(first, date) else 0
 
     def rows(
@@ -157,20 +187,27 @@ class Marts:
         columns: frozenset[str],
         by: str | None = None,
         before: int = 0,
+        exact: frozenset[str] | None = None,
     ) -> pl.DataFrame:
         """The rows of a relation in a window: `period`, `customer`, the columns, and `by` where asked for.
 
-        `by` is a customer attribute or `category`; `before` adds periods ahead of the window. Raises Missing
-        when such rows are not to be had.
+        `by` is a customer attribute or `category`; `before` adds periods ahead of the window. Of the columns
+        of panels, orders and baskets those in `exact` are decimals and the other amounts are in units; with
+        None all are decimals. Raises Missing when such rows are not to be had.
         """
         self._check_answerable(relation, by)
         split = by == CATEGORY
-        rows = (
-            self._panel(window, before, split)
-            if relation.name == PANEL
-            else self._dated(relation, window, before, split)
-        )
-        return self._of_customers(rows, columns, by)
+        if relation.name == PANEL:
+            rows = self._panel(window, before, columns, split)
+        else:
+            rows = self._dated(relation, window, before, split)
+        found = self._of_customers(rows, columns, by)
+        money = [
+            name
+            for name in found.columns
+            if name in MONEY_COLUMNS and found.schema[name] == pl.Int64 and (exact is None or name in exact)
+        ]
+        return found.with_columns(amounts(pl.col(name)) for name in money) if money else found
 
     def _check_answerable(self, relation: Relation, by: str | None) -> None:
         if (self.selection.categories or by == CATEGORY or self.of_lines) and not relation.of_lines:
@@ -180,33 +217,49 @@ class Marts:
             fault = f"{_noun(relation)} cannot be split by customer"
             raise Missing(fault)
 
-    def _panel(self, window: Window, before: int, by_category: bool) -> pl.DataFrame:
-        whole = not (self.selection.categories or by_category or window.is_cut)
-        if whole and window.grain is Grain.ALL:
-            return _all_time(self.frame("customer_summary"), self.frame("customer_years"))
-        if whole and window.grain in PANELS:
-            return _between(self.frame(PANELS[window.grain]), "period", window.first - before, window.last)
-        orders = self._order_rows(by_category)
-        rows = without(_panel_of(orders, window, self.calendar, by_category), missing_from(orders))
-        return rows.filter(pl.col("period").is_between(window.first - before, window.last)).collect()
+    def is_whole(self, window: Window, by: str | None) -> bool:
+        """Whether a stored panel answers, so that nothing has to be rebuilt from orders or baskets."""
+        split = self.selection.categories or by == CATEGORY
+        return not (split or window.is_cut) and (window.grain is Grain.ALL or window.grain in PANELS)
+
+    def _panel(self, window: Window, before: int, columns: frozenset[str], by_category: bool) -> pl.DataFrame:
+        if self.is_whole(window, CATEGORY if by_category else None):
+            if window.grain is Grain.ALL:
+                return self.kept("all time", self._all_time)
+            rows = self.in_units(PANELS[window.grain])
+            return _between(rows, "period", window.first - before, window.last)
+        split = [CATEGORY] if by_category else []
+        summed = [name for name in EVERY_SUM if name in columns or name in NEEDED]
+        wanted = self._order_rows(by_category).select(*split, "customer", "ordered_on", *summed)
+        orders, period = _reached(wanted, window, self.calendar)
+        made = panel(orders, period, split, summed)
+        return made.filter(pl.col("period").is_between(window.first - before, window.last))
+
+    def _all_time(self) -> pl.DataFrame:
+        """The panel of all of history as one period: customers with order lines, then the unknown ones."""
+        years = self.in_units("customer_years").lazy().filter(pl.col("customer").is_null())
+        everyone = self.in_units("customer_summary").lazy().filter(pl.col("lines") > 0)
+        known = everyone.select("customer", *MEASURES)
+        orders = with_derived(pl.concat([known, years.select("customer", *MEASURES)])).collect()
+        return panel(orders, pl.zeros(len(orders), pl.Int32, eager=True))
 
     def _order_rows(self, by_category: bool) -> pl.DataFrame:
-        """Order rows of the selected categories; those of each category apart with `by_category`."""
-        if not (self.selection.categories or by_category):
-            return self.frame("orders")
-        split = [CATEGORY] if by_category else []
-        keys = [*split, "customer", "order", "ordered_on"]
-        sums = [pl.col(name).sum() for name in LINE_SUMS]
-        rows = self._baskets().lazy().group_by(keys).agg(sums).sort(keys, nulls_last=True)
-        flags = in_money(with_derived(flagged(rows.collect(), split).lazy()))
-        return without(flags, missing_from(self.frame("orders"))).collect()
+        """Order rows of the selected categories, by customer and day; of each category apart if so asked."""
+        wanted = self.selection.categories
+        if not (wanted or by_category):
+            return self.in_units("orders")
+        if by_category or len(wanted) == 1:
+            return self._baskets()
+        return self.kept(("orders of", wanted), lambda: _merged(self._baskets()))
 
     def _baskets(self) -> pl.DataFrame:
-        baskets = self.frame("baskets")
+        """The baskets of the selected categories, category by category."""
+        baskets = self.in_units("baskets")
         if not self.selection.categories:
             return baskets
-        wanted = pl.Series(self.selection.categories, dtype=baskets.schema[CATEGORY]).implode()
-        return baskets.filter(pl.col(CATEGORY).is_in(wanted))
+        places = self.kept("places of categories", lambda: _places(baskets[CATEGORY]))
+        chosen = [places[name] for name in sorted(self.selection.categories) if name in places]
+        return pl.concat([baskets.slice(*place) for place in chosen]) if chosen else baskets.clear()
 
     def _dated(self, relation: Relation, window: Window, before: int, by_category: bool) -> pl.DataFrame:
         match relation.name:
@@ -254,25 +307,10 @@ def _undated(rows: pl.DataFrame, relation: Relation, window: Window) -> pl.DataF
     return rows.with_columns(pl.lit(0, pl.Int32).alias("period"))
 
 
-def _all_time(people: pl.DataFrame, years: pl.DataFrame) -> pl.DataFrame:
-    """The panel of all of history as one period: every customer with order lines, then the unknown ones."""
-    sums = [
-        pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).cast(people.schema[name]).alias(name)
-        for name in MEASURES
-    ]
-    nobody = years.lazy().filter(pl.col("customer").is_null()).group_by("customer").agg(sums)
-    known = people.lazy().filter(pl.col("lines") > 0).select("customer", *MEASURES)
-    return (
-        in_money(with_derived(pl.concat([known, nobody])))
-        .with_columns(
-            pl.lit(0, pl.Int32).alias("period"),
-            (pl.col("first_orders") > 0).alias("is_first"),
-            pl.lit(value=False).alias("active_before"),
-            pl.lit(value=False).alias("active_next"),
-            pl.lit(0).cast(MONEY).alias("net_before"),
-        )
-        .collect()
-    )
+def _empty(rows: pl.LazyFrame) -> frozenset[str]:
+    """The columns in which no row has a value; none of no rows."""
+    counts = rows.select(pl.len().alias("rows of all"), pl.all().count()).collect().row(0, named=True)
+    return frozenset(name for name, count in counts.items() if not count and counts["rows of all"])
 
 
 def _between(frame: pl.DataFrame, column: str, first: int, last: int) -> pl.DataFrame:
@@ -281,21 +319,38 @@ def _between(frame: pl.DataFrame, column: str, first: int, last: int) -> pl.Data
     return frame.slice(start, int(frame[column].search_sorted(last, side="right")) - start)
 
 
-def _panel_of(orders: pl.DataFrame, window: Window, calendar: Calendar, by_category: bool) -> pl.LazyFrame:
-    """The panel of order rows for a window and the periods beside it.
+def _places(categories: pl.Series) -> dict[str | None, tuple[int, int]]:
+    """Where each category's baskets begin, and how many they are."""
+    at = starts(categories)
+    ends = [*at[1:].tolist(), len(categories)]
+    return {categories[first]: (first, last - first) for first, last in zip(at.tolist(), ends, strict=True)}
+
+
+def _merged(baskets: pl.DataFrame) -> pl.DataFrame:
+    """The baskets of several categories as the order rows of all of them together."""
+    rows = in_order(baskets, ("customer", "ordered_on", "order"))
+    keys = ("customer", "ordered_on", "order")
+    at = starts(*(rows[name] for name in keys))
+    summed = sums(rows, [*LINE_SUMS, *DERIVED], at)
+    return flagged(pl.DataFrame([*(rows[name].gather(at) for name in keys), *summed]))
+
+
+def _reached(orders: pl.DataFrame, window: Window, calendar: Calendar) -> tuple[pl.DataFrame, pl.Series]:
+    """The order rows of a window and of the periods beside it, and their periods.
 
     Beside a cut window without a grain lie as many days just before it.
     """
     day = pl.col("ordered_on")
     first, last = window.day_range(calendar)
-    split = [CATEGORY] if by_category else []
     if window.grain is not Grain.ALL:
         period = calendar.codes(day, window.grain)
         reach = calendar.start(window.first - 1, window.grain), calendar.end(window.last + 1, window.grain)
-        cut = (period >= window.first) & (period <= window.last) & ~day.is_between(first, last)
-        return panel(orders.lazy().filter(day.is_between(*reach) & ~cut), period, split)
-    if not window.is_cut:
-        return panel(orders.lazy(), pl.lit(0, pl.Int32), split)
-    earliest = first - min(last - first + timedelta(days=1), first - date.min)
-    period = pl.when(day >= first).then(0).otherwise(-1).cast(pl.Int32)
-    return panel(orders.lazy().filter(day.is_between(earliest, last)), period, split)
+        cut = period.is_between(window.first, window.last) & ~day.is_between(first, last)
+        inside = day.is_between(*reach) & ~cut if window.is_cut else day.is_between(*reach)
+    elif window.is_cut:
+        period = pl.when(day >= first).then(0).otherwise(-1).cast(pl.Int32)
+        inside = day.is_between(first - min(last - first + timedelta(days=1), first - date.min), last)
+    else:
+        return orders, pl.zeros(len(orders), pl.Int32, eager=True)
+    rows = orders.filter(inside)
+    return rows, rows.select(period.alias("period")).to_series()

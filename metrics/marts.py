@@ -26,7 +26,7 @@ from connectors.tables import dtypes
 from metrics.events import complete, event_marts
 from metrics.money import units
 from metrics.orders import orders_of, with_selling
-from metrics.panels import in_money, panel, with_derived, without
+from metrics.panels import EVERY_SUM, in_money, panel, with_derived, without
 from metrics.people import customer_summary, customer_totals, enum_of, numbered
 from metrics.periods import Calendar, Grain
 from metrics.rollup import (
@@ -190,7 +190,7 @@ def _customer_numbers(ids: pl.Series, people: pl.DataFrame) -> pl.Series:
     known = heads.drop_nulls()
     if len(known):
         every = people["customer_id"]
-        first, last = (int(every.search_sorted(end)) for end in (known.min(), known.max()))
+        first, last = (int(every.search_sorted(end)) for end in (str(known.min()), str(known.max())))
         people = people.slice(first, last - first + 1)
     found = heads.to_frame().join(people, on="customer_id", how="left", maintain_order="left")
     return found["customer"].gather(ids.rle_id()).alias("customer_id")
@@ -249,14 +249,23 @@ def _assembled(
     parts: _Parts, calendar: Calendar, missing: Sequence[str]
 ) -> dict[str, pl.LazyFrame | pl.DataFrame]:
     """The marts from their parts; nothing is computed before it is asked for."""
-    orders = pl.concat(parts.orders).lazy()
     order = sorted(parts.baskets, key=lambda category: (category is None, str(category)))
     rows = pl.concat([part for category in order for part in parts.baskets[category]]).lazy()
-    day = pl.col("ordered_on")
-    panels = {name: panel(orders, calendar.codes(day, grain)) for grain, name in PANELS.items()}
-    marts = {
-        "orders": in_money(with_derived(orders)),
-        "baskets": in_money(with_derived(rows)),
+    orders = without(with_derived(pl.concat(parts.orders).lazy()), missing)
+    panels = {name: _panel(orders, calendar, grain) for grain, name in PANELS.items()}
+    return {
+        "orders": in_money(orders),
+        "baskets": in_money(without(with_derived(rows), missing)),
         **panels,
     }
-    return {name: without(rows, missing) for name, rows in marts.items()}
+
+
+def _panel(orders: pl.LazyFrame, calendar: Calendar, grain: Grain) -> pl.LazyFrame:
+    """The panel of a grain, computed when it is asked for."""
+
+    def made(rows: pl.LazyFrame) -> pl.DataFrame:
+        given = rows.select("customer", "ordered_on", *EVERY_SUM).collect()
+        period = given.select(calendar.codes(pl.col("ordered_on"), grain)).to_series()
+        return in_money(panel(given, period).lazy()).collect()
+
+    return pl.defer(lambda: made(orders), schema=made(orders.clear()).schema)

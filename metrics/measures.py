@@ -57,6 +57,8 @@ class Compute:
     at: float = 0.5
     counts_values: bool = True
     """False for `count(*)`, which counts rows."""
+    plain: str = ""
+    """The column that is the value, where that is a column as it stands."""
 
     @property
     def is_money(self) -> bool:
@@ -80,14 +82,20 @@ def compiled(measure: Measure, attributes: Columns) -> Compute:
     return Compute(
         relation,
         aggregate,
-        value.expr if value else pl.lit(value=True),
+        value.expr if value else pl.col("period").is_not_null(),
         where.expr if where else None,
         value.dtype if value else pl.Boolean(),
         used,
         (measure.table, measure.expression, measure.where or ""),
         at,
         value is not None,
+        _plain(value),
     )
+
+
+def _plain(value: Compiled | None) -> str:
+    text = value.text.strip() if value else ""
+    return text if value and value.columns == {text} else ""
 
 
 def condition(text: str, columns: Columns, key: str) -> Compiled:

@@ -9,9 +9,9 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from metrics.rollup import AMOUNTS, COUNTS, QUANTITIES
+from metrics.runs import Flags, Whole, codes, first_in_run, first_of_each, in_order, runs
 
 FLAGS: Final = ("orders", "order_days", "first_orders")
 """0 or 1 a row of `orders`; their sums count orders, days with an order, customers' first orders."""
@@ -22,14 +22,9 @@ LINE_SUMS: Final = (*COUNTS, *QUANTITIES, *MONEY_SUMS)
 MEASURES: Final = (*FLAGS, *LINE_SUMS)
 """What adds up over orders, customers and periods."""
 
-_UNITS: Final = 10_000
-_WIDEST: Final = 2**62
-Whole = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-
 
 def with_selling(baskets: pl.DataFrame, home: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Baskets, money in units, with what was cross-sold and up-sold.
+    """Baskets, money in units, with what was cross-sold and up-sold, and the flags within each category.
 
     Sorted by (category, customer, ordered_on, order). A customer's first order is that of the earliest day
     with a purchase, of several that of the smallest order id. `cross_sell_amount` is the net amount of
@@ -42,49 +37,20 @@ def with_selling(baskets: pl.DataFrame, home: pl.DataFrame | None = None) -> pl.
     rows = in_order(baskets, ("category", "customer", "ordered_on", "order"))
     known = (rows["customer"].is_not_null() & rows["category"].is_not_null()).to_numpy()
     bought = (rows["purchases"] > 0).to_numpy() & known
-    pairs = _runs(rows, "category", "customer")
+    pairs = runs(rows, "category", "customer")
     at_home = _bought_first(rows, pairs, bought) if home is None else _is_among(rows, home)
     net = (rows["gross_amount"] + rows["returned_amount"]).to_numpy()
-    return rows.with_columns(
+    sold = rows.with_columns(
         pl.Series("cross_sell_amount", np.where(known & ~at_home, net, 0)),
         pl.Series("up_sell_amount", _up_sold(rows, pairs, bought)),
     )
-
-
-def in_order(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """The rows sorted by some whole or coded columns, nulls last; by one packed number where that fits."""
-    codes = [_codes(rows[name]) for name in names]
-    widths = [int(code.max()) + 1 if len(code) else 1 for code in codes]
-    if np.prod(widths, dtype=np.float64) >= _WIDEST:
-        return rows.sort(names, nulls_last=True)
-    packed = np.zeros(len(rows), dtype=np.int64)
-    for code, width in zip(codes, widths, strict=True):
-        packed = packed * width + code
-    return rows[pl.Series(packed).arg_sort()]
-
-
-def _codes(column: pl.Series) -> Whole:
-    """A column as integers from 0 in its order, null the largest."""
-    whole = column.to_physical().cast(pl.Int64)
-    least, most = whole.min(), whole.max()
-    if not isinstance(least, int) or not isinstance(most, int):
-        return np.zeros(len(column), dtype=np.int64)
-    return (whole - least).fill_null(most - least + 1).to_numpy()
-
-
-def _runs(rows: pl.DataFrame, *names: str) -> Whole:
-    """The number of the run of equal keys that each row of sorted rows belongs to."""
-    changes = np.zeros(len(rows), dtype=np.int64)
-    for name in names:
-        codes = _codes(rows[name])
-        changes[1:] |= codes[1:] != codes[:-1]
-    return np.cumsum(changes)
+    return flagged(sold, ("category",))
 
 
 def _bought_first(rows: pl.DataFrame, pairs: Whole, bought: Flags) -> Flags:
     """Whether the first order of the row's customer holds the row's category."""
-    customer, order = _codes(rows["customer"]), _codes(rows["order"])
-    when = _codes(rows["ordered_on"]) * (order.max(initial=0) + 1) + order
+    customer, order = codes(rows["customer"]), codes(rows["order"])
+    when = codes(rows["ordered_on"]) * (order.max(initial=0) + 1) + order
     never = np.iinfo(np.int64).max
     first = np.full(customer.max(initial=0) + 1, never)
     every = (rows["purchases"] > 0).to_numpy()
@@ -130,29 +96,14 @@ def flagged(rows: pl.DataFrame, split: Sequence[str] = ()) -> pl.DataFrame:
     counts for known customers only. With `split`, each value of these columns is a business of its own.
     """
     bought = np.flatnonzero((rows["purchases"] > 0).to_numpy())
-    customers = _runs(rows, *split, "customer")
-    days = _runs(rows, *split, "customer", "ordered_on")
+    customers = runs(rows, *split, "customer")
+    days = runs(rows, *split, "customer", "ordered_on")
     known = rows["customer"].is_not_null().to_numpy()
     flags = {
-        "orders": _first_of_each(
-            customers * (_codes(rows["order"]).max(initial=0) + 1) + _codes(rows["order"]), bought
+        "orders": first_of_each(
+            customers * (codes(rows["order"]).max(initial=0) + 1) + codes(rows["order"]), bought
         ),
-        "order_days": _first_in_run(days, bought),
-        "first_orders": _first_in_run(customers, bought) & known,
+        "order_days": first_in_run(days, bought),
+        "first_orders": first_in_run(customers, bought) & known,
     }
     return rows.with_columns(pl.Series(name, flag.astype(np.int32)) for name, flag in flags.items())
-
-
-def _first_in_run(runs: Whole, rows: Whole) -> Flags:
-    """Whether a row is the first of the given rows in its run; the runs stand in order."""
-    flags = np.zeros(len(runs), dtype=np.bool_)
-    ours = runs[rows]
-    flags[rows[np.flatnonzero(np.diff(ours, prepend=-1))]] = True
-    return flags
-
-
-def _first_of_each(keys: Whole, rows: Whole) -> Flags:
-    """Whether a row is the first of the given rows with its key; the keys stand in any order."""
-    flags = np.zeros(len(keys), dtype=np.bool_)
-    flags[rows[pl.Series(keys[rows]).arg_unique().to_numpy()]] = True
-    return flags

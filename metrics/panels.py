@@ -8,6 +8,7 @@ import polars as pl
 from connectors.tables import MONEY
 from metrics.money import amounts
 from metrics.orders import MEASURES, MONEY_SUMS
+from metrics.runs import stable_order, starts, sums
 
 FOLLOWS: Final = {
     "quantity": "quantity",
@@ -21,44 +22,35 @@ FOLLOWS: Final = {
 }
 """Which column of order lines a sum cannot be without."""
 
-_MONEY: Final = (*MONEY_SUMS, "net_amount", "margin", "net_before")
+DERIVED: Final = ("net_amount", "margin")
+EVERY_SUM: Final = (*MEASURES, *DERIVED)
+NEIGHBOURS: Final = ("is_first", "active_before", "active_next", "net_before")
+MONEY_COLUMNS: Final = (*MONEY_SUMS, *DERIVED, "net_before")
+NEEDED: Final = ("orders", "first_orders", "net_amount")
+"""The sums that the neighbours are made of."""
 
 
-def panel(orders: pl.LazyFrame, period: pl.Expr, split: Sequence[str] = ()) -> pl.LazyFrame:
+def panel(
+    orders: pl.DataFrame, period: pl.Series, split: Sequence[str] = (), columns: Sequence[str] = EVERY_SUM
+) -> pl.DataFrame:
     """Sums of order rows by customer and period, with the neighbour columns; sorted by (period, customer).
 
-    The rows of unknown customers make one row a period, its customer null and last. `orders` may come in any
-    order, money in units or decimal. `is_first`: the customer's first order ever falls into the period.
-    `active_before` and `active_next`: the customer ordered in the period just before or after. `net_before`:
-    the customer's net amount in the period just before, zero when there was none. With `split`, each value of
-    these columns has a panel of its own.
+    `orders` are sorted by (split, customer, ordered_on), `period` is that of each row, money is in units. The
+    rows of unknown customers make one row a period, its customer null and last. `columns` are summed, and
+    whatever the neighbours need.
+
+    `is_first`: the customer's first order ever falls into the period. `active_before` and `active_next`: the
+    customer ordered in the period just before or after. `net_before`: the customer's net amount in the period
+    just before, zero when there was none. With `split`, each value of these columns has a panel of its own.
     """
-    keys = [*split, "customer", "period"]
-    sums = [pl.col(name).sum() for name in MEASURES]
-    rows = orders.with_columns(period.alias("period")).group_by(keys).agg(sums).sort(keys, nulls_last=True)
-    sorted_by_customer = with_neighbours(with_derived(rows), split)
-    return in_money(sorted_by_customer.sort("period", maintain_order=True))
+    at = starts(*(orders[name] for name in (*split, "customer")), period)
+    keys = [*(orders[name].gather(at) for name in (*split, "customer")), period.gather(at).alias("period")]
+    summed = [name for name in EVERY_SUM if name in columns or name in NEEDED]
+    rows = with_neighbours(pl.DataFrame([*keys, *sums(orders, summed, at)]), split)
+    return rows[stable_order(rows["period"])]
 
 
-def with_derived(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows with `net_amount`, gross plus returned, and `margin`, of the lines whose cost is known."""
-    return rows.with_columns(
-        (pl.col("gross_amount") + pl.col("returned_amount")).alias("net_amount"),
-        (pl.col("costed_amount") - pl.col("cost")).alias("margin"),
-    )
-
-
-def in_money(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows with every amount as Decimal(18, 4)."""
-    schema = rows.collect_schema()
-    return rows.with_columns(
-        amounts(pl.col(name)) if schema[name] == pl.Int64 else pl.col(name).cast(MONEY)
-        for name in _MONEY
-        if name in schema
-    )
-
-
-def with_neighbours(rows: pl.LazyFrame, split: Sequence[str] = ()) -> pl.LazyFrame:
+def with_neighbours(rows: pl.DataFrame, split: Sequence[str] = ()) -> pl.DataFrame:
     """Rows sorted by (split, customer, period) with what the periods just before and after held."""
     active = pl.col("orders") > 0
     before, after = _is_neighbour(1, split), _is_neighbour(-1, split)
@@ -77,13 +69,26 @@ def _is_neighbour(step: int, split: Sequence[str]) -> pl.Expr:
     return pl.all_horizontal(same, pl.col("period") - step == pl.col("period").shift(step), *alike)
 
 
+def with_derived(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows with `net_amount`, gross plus returned, and `margin`, of the lines whose cost is known."""
+    return rows.with_columns(
+        (pl.col("gross_amount") + pl.col("returned_amount")).alias("net_amount"),
+        (pl.col("costed_amount") - pl.col("cost")).alias("margin"),
+    )
+
+
+def in_money(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows with every amount as Decimal(18, 4), not in units."""
+    schema = rows.collect_schema()
+    return rows.with_columns(
+        amounts(pl.col(name)) if schema[name] == pl.Int64 else pl.col(name).cast(MONEY)
+        for name in MONEY_COLUMNS
+        if name in schema
+    )
+
+
 def without(rows: pl.LazyFrame, missing: Sequence[str]) -> pl.LazyFrame:
     """Rows in which the sums that need columns which no source gives are null, not zero."""
     schema = rows.collect_schema()
     gone = [name for name in schema if FOLLOWS.get(name) in missing]
     return rows.with_columns(pl.lit(None, schema[name]).alias(name) for name in gone)
-
-
-def missing_from(rows: pl.DataFrame) -> list[str]:
-    """The columns of order lines that no source gives, told from rows in which they are null."""
-    return sorted({line for name, line in FOLLOWS.items() if rows[name].null_count() == len(rows) > 0})

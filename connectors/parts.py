@@ -8,11 +8,13 @@ the table, and a table loaded again is cut at the same values and finds its unch
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import file_digest
+from itertools import takewhile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from connectors.content import Content, content_of, digest
 from connectors.durable import remove
@@ -23,6 +25,7 @@ ROW_GROUP_ROWS: Final = 250_000
 _ZSTD_LEVEL: Final = 1  # a third faster to write than the default, five per cent larger
 _DRIFT: Final = 1.5  # parts may grow or shrink by this factor before the table is cut anew
 _SAMPLE_ROWS: Final = 20_000
+_MANY_ROWS: Final = 50_000
 _PART: Final = "(part)"
 
 
@@ -56,17 +59,12 @@ class PartWriter:
             content += part_content
         return Entry(rows=content.rows, hash=digest(content, columns), parts=tuple(parts))
 
-    def mart(self, name: str, rows: pl.LazyFrame | pl.DataFrame, previous: Entry | None = None) -> Entry:
-        """The rows in their own order as one part; the hash is that of the file."""
+    def mart(self, name: str, rows: pl.LazyFrame | pl.DataFrame, hashed: str) -> Entry:
+        """The rows in their own order as one part; `hashed` stands for all that they were computed from."""
         path = self._path(name)
         rows.lazy().sink_parquet(
             path, compression="zstd", compression_level=_ZSTD_LEVEL, row_group_size=ROW_GROUP_ROWS
         )
-        with path.open("rb") as file:
-            hashed = file_digest(file, "blake2b").hexdigest()[:32]
-        if previous and previous.hash == hashed:
-            remove(path)
-            return previous
         part = self._part(path, int(pl.scan_parquet(path).select(pl.len()).collect().item()), hashed)
         return Entry(rows=part.rows, hash=hashed, parts=(part,))
 
@@ -76,7 +74,7 @@ class PartWriter:
         """The sorted frame of each part with the value of the first key at which it begins."""
         cuts = self._cuts(rows, keys[0], previous) if keys else ()
         if not cuts:
-            yield None, (rows.sort(keys) if keys else rows).collect()
+            yield None, in_order(rows.collect(), keys)
             return
         folder = self.work / "parts"
         number = pl.sum_horizontal(pl.col(keys[0]) >= cut for cut in cuts).fill_null(0)
@@ -84,13 +82,13 @@ class PartWriter:
             pl.PartitionBy(folder, key=_PART, include_key=False),
             compression="lz4",
             statistics=False,
-            maintain_order=False,
+            maintain_order=True,
             mkdir=True,
         )
         for at, first in enumerate((None, *cuts)):
             dealt = folder / f"{_PART}={at}"
             if dealt.exists():
-                yield first, pl.scan_parquet(dealt, hive_partitioning=False).sort(keys).collect()
+                yield first, in_order(pl.scan_parquet(dealt, hive_partitioning=False).collect(), keys)
                 remove(dealt)
 
     def _cuts(self, rows: pl.LazyFrame, key: str, previous: Entry | None) -> tuple[str, ...]:
@@ -122,3 +120,26 @@ class PartWriter:
 
     def _part(self, path: Path, rows: int, hashed: str) -> Part:
         return Part(path=f"{self.final}/{path.name}", rows=rows, bytes=path.stat().st_size, hash=hashed)
+
+
+def in_order(frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """The rows sorted by `keys`, empty ones first; many rows by the first key, alike ones in their order.
+
+    Many texts are compared by the eight bytes after what all of them begin with: three times faster than by
+    the texts, and enough for almost all ids. The result is checked; where it is not enough, the texts decide.
+    """
+    if not keys or frame.height < _MANY_ROWS or frame.schema[keys[0]] != pl.String:
+        return frame.sort(keys) if keys else frame
+    quick = frame[np.argsort(_leading_bytes(frame[keys[0]]), kind="stable")]
+    return quick if quick[keys[0]].is_sorted() else frame.sort(keys)
+
+
+def _leading_bytes(texts: pl.Series) -> NDArray[np.uint64]:
+    """The eight bytes after the common beginning of texts, as numbers in the texts' order; 0 for null."""
+    least, most = (str(end).encode() for end in (texts.min(), texts.max()))
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(least, most, strict=False))
+    start = sum(1 for _ in alike)
+    eight: Any = texts.cast(pl.Binary).bin.slice(start, 8).fill_null(b"")
+    views = np.frombuffer(eight.to_arrow(compat_level=pl.CompatLevel.newest()).buffers()[1], dtype=np.uint8)
+    # A view of a short text is its length in 4 bytes and then the text, padded with zeros to 16 bytes.
+    return np.ascontiguousarray(views.reshape(-1, 16)[:, 4:12]).view(">u8").ravel().astype(np.uint64)

@@ -123,7 +123,8 @@ class _Run:
         marts = {}
         for at, (name, frame) in enumerate(built.items()):
             self.progress(f"writing the mart {name}", _STORED + 0.25 * at / len(built))
-            marts[name] = self.writer.parts.mart(name, frame, before.marts.get(name) if before else None)
+            hashed = combined({"mart": name, "basis": repr(_basis(draft))})
+            marts[name] = self.writer.parts.mart(name, frame, hashed)
         return marts
 
     def _tables(self, staged: Staged) -> dict[str, Entry]:

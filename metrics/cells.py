@@ -87,6 +87,13 @@ def _simple(definition: Simple, measure: Compute, grid: Grid) -> Cells:
 
 def of_measure(measure: Compute, grid: Grid) -> Cells:
     """A measure as it is: counts and sums are 0 where the data run but no row counts, others null."""
+    if measure.key not in grid.found:
+        grid.found[measure.key] = _of_measure(measure, grid)
+    found: Cells = grid.found[measure.key]
+    return found
+
+
+def _of_measure(measure: Compute, grid: Grid) -> Cells:
     values, n = grid.column(measure), grid.column(measure, "n").cast(pl.Int64)
     reason = grid.reasons.get(measure.key)
     if reason is not None:

@@ -121,6 +121,7 @@ def _simple(name: str, measure: Compute) -> _Terms:
         value=measure.value.cast(number),
         dtype=number,
         key=(table, f"total of {expression}", where),
+        signs={},
     )
     return _Terms(
         ((1, above),), replace(measure, aggregate="count", key=(table, f"n of {expression}", where))

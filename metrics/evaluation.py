@@ -6,7 +6,7 @@ these groups then answers any selection of attributes and any split by one of th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -14,24 +14,19 @@ from numpy.typing import NDArray
 
 from metrics.frames import CATEGORY, Marts
 from metrics.measures import Compute
-from metrics.money import amounts
-from metrics.panels import FOLLOWS, MONEY_COLUMNS
+from metrics.panels import FOLLOWS
 from metrics.people import attribute_names
 from metrics.periods import Window
 from metrics.relations import PANEL, Relation
 from metrics.selection import Missing, mask
+from metrics.sums import ALONE, Pair, alone, label, product, summed, with_values, worked_with
 
 KEYS: Final = ("period", "by")
 GROUP: Final = "group"
 MOST_GROUPS: Final = 4_096
 """Attributes are grouped together as long as their values make no more combinations than this."""
 
-_UNIT: Final = 10_000
-_ALONE: Final = frozenset({"count_distinct", "median", "percentile", "min", "max"})
-"""Aggregates of a whole that do not follow from those of its parts."""
-
 Key = tuple[str, str, str]
-Pair = tuple[Compute, Compute]
 Floats = NDArray[np.float64]
 
 
@@ -43,23 +38,31 @@ class Asked:
     pairs: tuple[Pair, ...] = ()
     before: int = 0
 
+    @property
+    def question(self) -> tuple[object, ...]:
+        """What tells it from another."""
+        measures = sorted(measure.key for measure in self.measures)
+        return tuple(measures), tuple(sorted((a.key, b.key) for a, b in self.pairs)), self.before
+
 
 @dataclass(frozen=True)
 class Grid:
     """Measures by period and value of `by`: one row a cell, sorted by (by, period), every period in each.
 
-    `cells` has the columns `name(measure, part)`; `reasons` says why a measure has none at all; `since` is
+    `cells` has the columns of `metrics.sums`; `reasons` says why a measure has none at all; `since` is
     the period in which the rows of each relation begin.
     """
 
     cells: pl.DataFrame
     reasons: Mapping[Key, str] = field(default_factory=dict)
     since: Mapping[str, int] = field(default_factory=dict)
+    found: dict[Key, Any] = field(default_factory=dict, repr=False)
+    """What was made of a measure already."""
 
     def column(self, measure: Compute, part: str = "value") -> pl.Series:
         """A column of a measure: `value`, `n`, or what its aggregate needs for an interval."""
-        label = name(measure, part)
-        return self.cells[label] if label in self.cells.columns else pl.Series([None] * len(self.cells))
+        name = label(measure, part)
+        return self.cells[name] if name in self.cells.columns else pl.Series([None] * len(self.cells))
 
     def floats(self, measure: Compute, part: str) -> Floats:
         """The same as floats, NaN for null."""
@@ -67,8 +70,8 @@ class Grid:
 
     def moment(self, measure: Compute, other: Compute) -> Floats | None:
         """The sum over known customers of the products of two measures; None where it was not asked for."""
-        label = _product(measure, other)
-        return self.cells[label].cast(pl.Float64).to_numpy() if label in self.cells.columns else None
+        name = product(measure, other)
+        return self.cells[name].cast(pl.Float64).to_numpy() if name in self.cells.columns else None
 
     def covered(self, measure: Compute) -> pl.Series:
         """Whether the data of a measure had begun in the period of each cell."""
@@ -79,11 +82,6 @@ class Grid:
         before = self.cells.select(*(key for key in KEYS if key in self.cells.columns), values.alias("v"))
         shifted = pl.col("v").shift(1)
         return before.select(shifted.over("by") if "by" in before.columns else shifted).to_series()
-
-
-def name(measure: Compute, part: str) -> str:
-    """The name of a column of cells."""
-    return "|".join((*measure.key, part))
 
 
 def evaluated(asked: Asked, marts: Marts, window: Window, by: str | None) -> Grid:
@@ -116,37 +114,33 @@ def _aggregated(
     relation: Relation, asked: Asked, marts: Marts, window: Window, by: str | None
 ) -> list[pl.DataFrame]:
     """The measures that add up in one table, each of the others in one of its own."""
-    adding = tuple(measure for measure in asked.measures if measure.aggregate not in _ALONE)
+    adding = tuple(measure for measure in asked.measures if measure.aggregate not in ALONE)
     tables = []
     if adding:
         totals = _totals(relation, replace(asked, measures=adding), marts, window, by)
-        tables.append(totals.with_columns(value for m in adding for value in _values(m, totals.schema)))
-    keys = [key for key in KEYS if key == "period" or by]
+        tables.append(with_values(totals, adding))
     for measure in asked.measures:
-        if measure.aggregate in _ALONE:
+        if measure.aggregate in ALONE:
             rows = marts.rows(relation, window, measure.columns, by, asked.before)
             counted = rows if measure.rows is None else rows.filter(measure.rows)
-            tables.append(counted.group_by(keys).agg(_alone(measure)))
+            tables.append(counted.group_by(_keys(by)).agg(alone(measure)))
     return tables
+
+
+def _keys(by: str | None) -> list[str]:
+    return ["period", "by"] if by else ["period"]
 
 
 def _totals(relation: Relation, asked: Asked, marts: Marts, window: Window, by: str | None) -> pl.DataFrame:
     """Sums by period and `by`, from kept sums by groups of customers where these tell what is asked."""
-    groups = marts.kept("groups", lambda: Groups.of(marts.frame("customer_summary")))
-    if not (relation.of_customers and groups.can_tell(marts, by)):
-        rows = _rows(relation, asked, marts, window, by)
-        return _summed(rows, asked, [key for key in KEYS if key == "period" or by])
-    whole = replace(marts, mask=None, selection=replace(marts.selection, attributes={}))
-    question = (relation.name, asked_key(asked), window, marts.selection.categories)
-    sums = marts.kept(question, lambda: _by_group(relation, asked, whole, window, groups))
-    return groups.gathered(sums, marts, by)
-
-
-def asked_key(asked: Asked) -> tuple[object, ...]:
-    """What tells one set of measures from another."""
-    measures = sorted(measure.key for measure in asked.measures)
-    pairs = sorted((a.key, b.key) for a, b in asked.pairs)
-    return tuple(measures), tuple(pairs), asked.before
+    if relation.of_customers:
+        groups = marts.kept("groups", lambda: Groups.of(marts.frame("customer_summary")))
+        if groups.can_tell(marts, by):
+            everybody = replace(marts, mask=None, selection=replace(marts.selection, attributes={}))
+            question = (relation.name, asked.question, window, marts.selection.categories)
+            sums = marts.kept(question, lambda: _by_group(relation, asked, everybody, window, groups))
+            return groups.gathered(sums, marts, by)
+    return summed(_rows(relation, asked, marts, window, by), asked.measures, asked.pairs, _keys(by))
 
 
 def _by_group(
@@ -154,101 +148,13 @@ def _by_group(
 ) -> pl.DataFrame:
     rows = _rows(relation, asked, marts, window, None)
     group = groups.of_customer.gather(rows["customer"]).alias(GROUP)
-    return _summed(rows.with_columns(group), asked, ["period", GROUP])
+    return summed(rows.with_columns(group), asked.measures, asked.pairs, ["period", GROUP])
 
 
 def _rows(relation: Relation, asked: Asked, marts: Marts, window: Window, by: str | None) -> pl.DataFrame:
-    """The rows that measures read; amounts that are only summed stay in units."""
+    """The rows that measures read; amounts that are only added up stay in units."""
     columns = frozenset[str]().union(*(measure.columns for measure in asked.measures))
-    plain = {measure.plain for measure in asked.measures}
-    worked = frozenset[str]().union(*(_worked_with(measure) for measure in asked.measures))
-    return marts.rows(relation, window, columns, by, asked.before, exact=worked | (columns - plain))
-
-
-def _worked_with(measure: Compute) -> frozenset[str]:
-    """The columns that a measure does more with than sum them up."""
-    return measure.columns - {measure.plain} if measure.aggregate == "sum" else measure.columns
-
-
-def _summed(rows: pl.DataFrame, asked: Asked, keys: list[str]) -> pl.DataFrame:
-    exprs = [expr for measure in asked.measures for expr in _parts(measure)]
-    moments = {_product(a, b): (a, b) for pair in asked.pairs for a in pair for b in pair}
-    lazy = rows.lazy()
-    if moments:
-        read = {measure.key: measure for pair in asked.pairs for measure in pair}
-        lazy = lazy.with_columns(_per_row(m, rows.schema).alias(name(m, "row")) for m in read.values())
-        exprs += [
-            (pl.col(name(a, "row")) * pl.col(name(b, "row"))).sum().alias(label)
-            for label, (a, b) in moments.items()
-            if a.key <= b.key
-        ]
-    return lazy.group_by(keys).agg(exprs).collect()
-
-
-def _product(a: Compute, b: Compute) -> str:
-    first, second = sorted((a.key, b.key))
-    return "|".join((*first, *second, "moment"))
-
-
-def _parts(measure: Compute) -> list[pl.Expr]:
-    """The sums of which a measure's value, its n and its interval are made."""
-    value = measure.value if measure.rows is None else pl.when(measure.rows).then(measure.value)
-    given = value.is_not_null()
-    unit = given & pl.col("customer").is_not_null() if measure.relation.name == PANEL else given
-    parts = {"n": unit.cast(pl.Int64).sum(), "given": given.cast(pl.Int64).sum()}
-    match measure.aggregate:
-        case "sum":
-            parts["total"] = value.sum()
-        case "average":
-            number = value.cast(pl.Float64)
-            parts |= {"total": number.sum(), "squares": (number * number).sum()}
-        case "share":
-            parts["hits"] = value.cast(pl.Int64).sum()
-        case _:
-            pass
-    return [expr.alias(name(measure, part)) for part, expr in parts.items()]
-
-
-def _values(measure: Compute, schema: pl.Schema) -> list[pl.Expr]:
-    """The value of a measure from its sums."""
-    given = pl.col(name(measure, "given"))
-    some = pl.when(given > 0)
-    match measure.aggregate:
-        case "sum":
-            label = name(measure, "total")
-            in_units = measure.plain in MONEY_COLUMNS and schema[label].is_integer()
-            total = amounts(pl.col(label)) if in_units else pl.col(label)
-            value: pl.Expr = some.then(total)
-        case "average":
-            value = some.then(pl.col(name(measure, "total")) / given)
-        case "share":
-            value = some.then(pl.col(name(measure, "hits")) / given)
-        case _:
-            value = some.then(given).otherwise(0)
-    return [value.alias(name(measure, "value"))]
-
-
-def _alone(measure: Compute) -> list[pl.Expr]:
-    value = measure.value
-    number = value.cast(pl.Float64)
-    found = {
-        "count_distinct": lambda: value.drop_nulls().n_unique().cast(pl.Int64),
-        "median": lambda: number.median(),
-        "percentile": lambda: number.quantile(measure.at, interpolation="linear"),
-        "min": lambda: value.min(),
-        "max": lambda: value.max(),
-    }[measure.aggregate]()
-    count = value.count().cast(pl.Int64)
-    return [found.alias(name(measure, "value")), count.alias(name(measure, "n"))]
-
-
-def _per_row(measure: Compute, schema: pl.Schema) -> pl.Expr:
-    """What a known customer adds to a sum or a count, as a float; 0 where it does not count."""
-    number = measure.value.is_not_null() if measure.aggregate == "count" else measure.value
-    counts = pl.col("customer").is_not_null()
-    value = pl.when(counts if measure.rows is None else counts & measure.rows).then(number)
-    in_units = measure.plain in MONEY_COLUMNS and schema[measure.plain] == pl.Int64
-    return value.cast(pl.Float64).fill_null(0.0) / (_UNIT if in_units else 1)
+    return marts.rows(relation, window, columns, by, asked.before, exact=worked_with(asked.measures))
 
 
 def _joined(tables: list[pl.DataFrame], window: Window, by: str | None, before: int) -> pl.DataFrame:
@@ -256,6 +162,7 @@ def _joined(tables: list[pl.DataFrame], window: Window, by: str | None, before: 
     cells = pl.DataFrame({"period": numbers})
     keys = ["period"]
     if by:
+        tables = [table.with_columns(pl.col("by").cast(pl.String)) for table in tables]
         keys = ["by", "period"]
         values = [table["by"] for table in tables]
         every = pl.concat(values).unique().sort(nulls_last=True) if values else pl.Series("by", [], pl.String)

@@ -15,11 +15,12 @@ import polars as pl
 from metrics.catalog import Catalog, Plan
 from metrics.cells import AMOUNT, Cells, cells_of
 from metrics.definitions import PeriodRetention, Ratio
-from metrics.evaluation import Asked, Pair, evaluated
+from metrics.evaluation import Asked, evaluated
 from metrics.frames import Marts
 from metrics.measures import Compute
 from metrics.periods import Calendar, Window
 from metrics.relations import PANEL
+from metrics.sums import Pair
 
 FIGURE: Final = {
     "metric": pl.String(),

@@ -41,6 +41,7 @@ _NOUNS: Final[Mapping[str, str]] = {
     "survey_answers": "survey answers",
     "interactions": "contacts",
     "subscriptions": "contracts",
+    "spend": "money spent",
 }
 _TABLES: Final[Mapping[str, str]] = {
     "answers": "survey_answers",
@@ -201,7 +202,8 @@ class Marts:
             rows = self._panel(window, before, columns, split)
         else:
             rows = self._dated(relation, window, before, split)
-        found = self._of_customers(rows, columns, by)
+        find = self._of_customers if relation.of_customers else self._of_nobody
+        found = find(rows, columns, by)
         money = [
             name
             for name in found.columns
@@ -213,7 +215,13 @@ class Marts:
         if (self.selection.categories or by == CATEGORY or self.of_lines) and not relation.of_lines:
             fault = f"{_noun(relation)} cannot be split by category or order line"
             raise Missing(fault)
-        if (self.mask is not None or by is not None) and not relation.of_customers:
+        if relation.of_customers:
+            return
+        asked = {name for name, values in self.selection.attributes.items() if values} | (
+            {by} if by else set()
+        )
+        by_where = self.mask is not None and not asked
+        if by_where or not asked <= relation.columns.keys():
             fault = f"{_noun(relation)} cannot be split by customer"
             raise Missing(fault)
 
@@ -294,6 +302,22 @@ class Marts:
         return kept.with_columns(
             people[source].gather(kept["customer"]).alias(name) for name, source in theirs.items()
         )
+
+    def _of_nobody(self, rows: pl.DataFrame, columns: frozenset[str], by: str | None) -> pl.DataFrame:
+        """The rows of what is not recorded by customer, selected by columns of their own."""
+        for name, values in self.selection.attributes.items():
+            if values:
+                rows = _fully_split(rows, name).filter(pl.col(name).cast(pl.String).is_in(list(values)))
+        split = [_fully_split(rows, by)[by].alias("by")] if by else []
+        return rows.select("period", *columns, *split)
+
+
+def _fully_split(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    """The rows, all of which are about one value of the column. Raises Missing when some are about all."""
+    if (rows[column].cast(pl.String) == _EVERYBODY).any():
+        fault = f"part of the money spent is not split by {column}"
+        raise Missing(fault)
+    return rows
 
 
 def _noun(relation: Relation) -> str:

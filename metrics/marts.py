@@ -240,7 +240,8 @@ def _add(
     ids = order_ids.gather(orders["order"]).alias("order_id")
     parts.orders.append(orders.with_columns(ids, number))
     numbered_rows = rows.drop(dimensions).with_columns(number)
-    for (category,), each in numbered_rows.partition_by("category", as_dict=True).items():
+    split = numbered_rows.partition_by("category", as_dict=True) or {(None,): numbered_rows}
+    for (category,), each in split.items():
         parts.baskets.setdefault(category, []).append(each)
     parts.taken += len(order_ids)
 

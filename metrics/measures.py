@@ -6,13 +6,14 @@ apart, because intervals, customer lists and contributions need the values thems
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import polars as pl
 
 from config.errors import Fault, suggestion, unknown
 from config.expressions import Compiled, ExpressionError, compile_expression
+from connectors.tables import MONEY
 from metrics.definitions import Measure
 from metrics.relations import RELATIONS, Columns, Relation
 
@@ -36,6 +37,8 @@ ADDITIVE: Final = frozenset({"sum", "count"})
 """Aggregates whose parts add up to the whole."""
 
 _CALL: Final = re.compile(r"\s*(?P<name>[A-Za-z_]+)\s*\((?P<inside>.*)\)\s*", re.DOTALL)
+_TERM: Final = re.compile(r"([+-]?)\s*([A-Za-z_]\w*)")
+_SUM: Final = re.compile(r"\s*-?\s*[A-Za-z_]\w*(\s*[+-]\s*[A-Za-z_]\w*)*\s*")
 _DISTINCT: Final = re.compile(r"\s*distinct\b", re.IGNORECASE)
 
 
@@ -52,13 +55,26 @@ class Compute:
     value: pl.Expr
     rows: pl.Expr | None
     dtype: pl.DataType
-    columns: frozenset[str]
+    value_columns: frozenset[str]
+    condition_columns: frozenset[str]
     key: tuple[str, str, str]
     at: float = 0.5
     counts_values: bool = True
     """False for `count(*)`, which counts rows."""
     plain: str = ""
     """The column that is the value, where that is a column as it stands."""
+    signs: Mapping[str, int] = field(default_factory=dict)
+    """The columns of money that the value adds up, each with its sign, where that is all it does."""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Every column that it reads."""
+        return self.value_columns | self.condition_columns
+
+    @property
+    def where(self) -> str:
+        """Its condition as it was written, the same for equal conditions; empty for none."""
+        return self.key[2]
 
     @property
     def is_money(self) -> bool:
@@ -78,24 +94,39 @@ def compiled(measure: Measure, attributes: Columns) -> Compute:
     columns = {**(attributes if relation.of_customers else {}), **relation.columns}
     aggregate, value, at = _aggregate(measure.expression, columns)
     where = condition(measure.where, columns, "where") if measure.where else None
-    used = frozenset((value.columns if value else frozenset()) | (where.columns if where else frozenset()))
     return Compute(
         relation,
         aggregate,
         value.expr if value else pl.col("period").is_not_null(),
         where.expr if where else None,
         value.dtype if value else pl.Boolean(),
-        used,
+        value.columns if value else frozenset(),
+        where.columns if where else frozenset(),
         (measure.table, measure.expression, measure.where or ""),
         at,
         value is not None,
         _plain(value),
+        _signs(value, columns),
     )
 
 
 def _plain(value: Compiled | None) -> str:
     text = value.text.strip() if value else ""
     return text if value and value.columns == {text} else ""
+
+
+def _signs(value: Compiled | None, columns: Columns) -> dict[str, int]:
+    """The signs of a sum of money columns such as `gross_amount - cost`; none of anything else."""
+    if (
+        value is None
+        or not _SUM.fullmatch(value.text)
+        or any(columns[name] != MONEY for name in value.columns)
+    ):
+        return {}
+    terms = _TERM.findall(value.text)
+    return (
+        {name: -1 if sign == "-" else 1 for sign, name in terms} if len(terms) == len(value.columns) else {}
+    )
 
 
 def condition(text: str, columns: Columns, key: str) -> Compiled:

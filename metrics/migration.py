@@ -60,7 +60,7 @@ def recency_chain(order_rates: Sequence[float]) -> Matrix:
 
 
 def mailing_rewards(states: int, contribution: float, mailing_cost: float) -> Matrix:
-    """Rewards of a recency chain: an order's contribution in state 1, a mailing's cost but in the last."""
+    """Rewards by recency: an order's contribution in state 1, a mailing's cost in all but the last."""
     rewards = np.full(states + 1, -mailing_cost)
     rewards[0] += contribution
     rewards[-1] = 0.0

@@ -5,7 +5,7 @@ Science 29(6). For occasions that come at set times: yearly donations, events, m
 customer orders in a period with probability p ~ Beta(alpha, beta), and leaves before it with probability
 theta ~ Beta(gamma, delta).
 
-Times are whole numbers of periods: x periods with an order, t_x the last of these, T periods seen.
+Times are rounded to whole numbers of periods: x periods with an order, t_x the last of these, T periods seen.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class BGBB(PurchaseModel):
         rising factorials, looked up in tables over the number of periods.
         """
         x, lived, gone = _lives(rows.x, rows.t_x, rows.T)
-        top, w = int(rows.T.max()), rows.weight
+        top, w = round(rows.T.max()), rows.weight
 
         def likelihood(parameters: Array) -> tuple[float, Array]:
             alpha, beta, gamma, delta = parameters.tolist()
@@ -84,7 +84,7 @@ class BGBB(PurchaseModel):
 
     def posterior(self, x: Array, T: Array) -> PurchaseModel:
         """BG/BB with alpha + x, beta + T - x, gamma, delta + T."""
-        x, T = array(x), array(T)
+        x, T = np.rint(x), np.rint(T)
         return BGBB(self.alpha + x, self.beta + T - x, self.gamma, self.delta + T)
 
     def expected_purchases(self, t: Real) -> Array:
@@ -103,7 +103,7 @@ class BGBB(PurchaseModel):
 
     def _periods_alive(self, t: Real, value: Callable[[int], float]) -> Array:
         """The sum over periods 1 ... t of value(period) P(alive in it)."""
-        t, gamma, delta = np.broadcast_arrays(*map(array, (t, self.gamma, self.delta)))
+        t, gamma, delta = np.broadcast_arrays(np.rint(t), *map(array, (self.gamma, self.delta)))
         alive, total = np.ones(t.shape), np.zeros(t.shape)
         for period in range(1, int(t.max(initial=0.0)) + 1):
             alive = alive * (delta + period - 1.0) / (gamma + delta + period - 1.0)
@@ -112,7 +112,7 @@ class BGBB(PurchaseModel):
 
     def pmf(self, n: Real, t: Real) -> Array:
         """P(n periods with an order among the next t): over the last period alive, binomial given p."""
-        n, t = np.broadcast_arrays(array(n), array(t))
+        n, t = np.broadcast_arrays(array(n), np.rint(t))
         total = np.zeros(())
         for lived in range(int(t.max(initial=0.0)) + 1):
             idle = np.maximum(lived - n, 0.0)
@@ -124,7 +124,7 @@ class BGBB(PurchaseModel):
 
     def survival(self, t: Real) -> Array:
         """S(t) = B(gamma, delta + t) / B(gamma, delta)."""
-        lived = self.delta + np.floor(array(t))
+        lived = self.delta + np.rint(t)
         return array(np.exp(betaln(self.gamma, lived) - betaln(self.gamma, self.delta)))
 
     def discounted_purchases(self, delta: float) -> Array:
@@ -140,11 +140,20 @@ class BGBB(PurchaseModel):
 
         return array(self._mean_p * beta_mean(periods, self.gamma, self.delta))
 
+    def median_wait(self) -> Array:
+        """The first period by which half of the staying customers have ordered; inf beyond 1,000."""
+        alpha, beta = (array(part) for part in np.broadcast_arrays(self.alpha, self.beta))
+        quiet, wait = np.ones(alpha.shape), np.full(alpha.shape, np.inf)
+        for period in range(1, 1001):
+            quiet = quiet * (beta + period - 1.0) / (alpha + beta + period - 1.0)
+            wait = np.where(np.isinf(wait) & (quiet <= 0.5), float(period), wait)
+        return array(wait)
+
     def simulate(self, rng: np.random.Generator, t: float, size: tuple[int, ...]) -> Array:
         """Binomial counts over the periods alive among the next t."""
         p = rng.beta(np.broadcast_to(self.alpha, size), self.beta)
         theta = np.maximum(rng.beta(np.broadcast_to(self.gamma, size), self.delta), 1e-12)
-        return array(rng.binomial(np.minimum(rng.geometric(theta) - 1, int(t)), p))
+        return array(rng.binomial(np.minimum(rng.geometric(theta) - 1, round(t)), p))
 
 
 def _lives(x: Array, t_x: Array, T: Array) -> tuple[Counts, Counts, Counts]:
@@ -152,8 +161,6 @@ def _lives(x: Array, t_x: Array, T: Array) -> tuple[Counts, Counts, Counts]:
 
     1 for left after that period, 0 for still alive at T, -1 beyond the end of the row.
     """
-    length = int((T - t_x).max(initial=0.0)) + 1
-    lived = t_x.astype(np.intp)[:, None] + np.arange(length)
-    seen = T.astype(np.intp)[:, None]
-    gone = np.sign(seen - lived)
-    return x.astype(np.intp)[:, None], np.minimum(lived, seen), gone
+    count, last, seen = (np.rint(part).astype(np.intp)[:, None] for part in (x, t_x, T))
+    lived = last + np.arange((seen - last).max(initial=0) + 1)
+    return count, np.minimum(lived, seen), np.sign(seen - lived)

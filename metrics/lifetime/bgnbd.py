@@ -137,6 +137,10 @@ class BGNBD(PurchaseModel):
         shapes = np.stack([part.ravel() for part in (r, a, b)])
         return array(r * discounting(rate, shapes, delta * alpha.ravel()).reshape(r.shape))
 
+    def median_wait(self) -> Array:
+        """Half of the staying customers have ordered by alpha (2^(1/r) - 1): their waiting time is Lomax."""
+        return array(self.alpha * np.expm1(np.minimum(np.log(2.0) / self.r, 600.0)))
+
     def simulate(self, rng: np.random.Generator, t: float, size: tuple[int, ...]) -> Array:
         """The lesser of the orders at rate lambda within t and the number of the order that ends it."""
         rate = rng.gamma(np.broadcast_to(self.r, size)) / self.alpha

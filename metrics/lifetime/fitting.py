@@ -7,6 +7,7 @@ from typing import ClassVar, Final, Generic, Literal, Self, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from threadpoolctl import ThreadpoolController
 
 from metrics.lifetime.quadrature import Array, array
 from metrics.reasons import Reason
@@ -17,6 +18,9 @@ Likelihood = Callable[[Array], tuple[float, Array]]
 Status = Literal["converged", "at a bound", "not identified", "not converged", "no fit"]
 M = TypeVar("M")
 Mask: TypeAlias = NDArray[np.bool_]
+
+_BLAS: Final = ThreadpoolController().select(user_api="blas")
+# One thread: the algebra of a search is of size 4, and threads that wait for it cost ten times the search.
 
 LOG_BOUND: Final = 9.0
 _NEAR: Final = 1e-2  # of a bound, in logs
@@ -71,13 +75,13 @@ def maximise(likelihood: Likelihood, start: Array, size: float, bound: float = L
 
     limits = [(-bound, bound)] * len(start)
     options = {"maxiter": 500, "maxfun": 1000, "ftol": 1e-12, "gtol": 1e-6}
-    found = minimize(
-        cost, np.clip(start, -bound, bound), jac=True, method="L-BFGS-B", bounds=limits, options=options
-    )
-    point = array(found.x)
-    free = np.abs(point) < bound - _NEAR
-    point, curvature = _polished(cost, point, free, bound)
-    value, gradient = cost(point)
+    with _BLAS.limit(limits=1):
+        first = np.clip(start, -bound, bound)
+        found = minimize(cost, first, jac=True, method="L-BFGS-B", bounds=limits, options=options)
+        point = array(found.x)
+        free = np.abs(point) < bound - _NEAR
+        point, curvature = _polished(cost, point, free, bound)
+        value, gradient = cost(point)
     covariance, curved = _covariance(curvature, free, size)
     slope = float(np.abs(gradient[free]).max(initial=0.0))
     return Optimum(point, -value * size, covariance, ~free, slope, count, curved)

@@ -6,7 +6,7 @@ with an order), `age_days` (from the first to the as-of day), `mean_spend` (per 
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final, Literal
 
 import numpy as np
@@ -86,6 +86,53 @@ def history_of_customers(customers: pl.DataFrame, as_of: date) -> pl.DataFrame:
         )
         .sort("customer")
     )
+
+
+def period_history(
+    orders: pl.DataFrame | pl.LazyFrame,
+    as_of: date,
+    every: Literal["month", "year"],
+    *,
+    customer: str = "customer",
+    ordered_on: str = "ordered_on",
+    amount: str = "net_amount",
+) -> pl.DataFrame:
+    """Histories for BG/BB: calendar periods instead of days, complete ones only; fit with `unit=every`.
+
+    `frequency` counts periods with an order after the customer's first period; times are whole periods, in
+    days of their mean length so that `unit` makes them whole again. Customers of the running period are not
+    there yet.
+    """
+    rows = orders.lazy()
+    _require_dates(rows.collect_schema()[ordered_on], ordered_on)
+    last = _period(pl.lit(as_of + timedelta(days=1)), every) - 1
+    periods = (
+        rows.select(
+            pl.col(customer).alias("customer"),
+            _period(pl.col(ordered_on), every).alias("period"),
+            pl.col(amount).alias("amount"),
+        )
+        .filter(pl.col("customer").is_not_null() & (pl.col("period") <= last))
+        .group_by("customer", "period")
+        .agg(pl.col("amount").sum())
+        .sort("customer", "period")
+    )
+    first, later = pl.col("period").first(), pl.col("amount").slice(1).cast(pl.Float64)
+    return (
+        periods.group_by("customer", maintain_order=True)
+        .agg(
+            frequency=pl.len().cast(pl.Int64) - 1,
+            recency_days=(pl.col("period").last() - first) * UNIT_DAYS[every],
+            age_days=(last - first) * UNIT_DAYS[every],
+            mean_spend=later.mean(),
+        )
+        .collect()
+    )
+
+
+def _period(day: pl.Expr, every: Literal["month", "year"]) -> pl.Expr:
+    year = day.dt.year().cast(pl.Int64)
+    return year if every == "year" else year * 12 + day.dt.month() - 1
 
 
 def _require_dates(dtype: pl.DataType, name: str) -> None:

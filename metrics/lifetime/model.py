@@ -61,6 +61,10 @@ class PurchaseModel(Parametric, ABC):
         """E of the sum of exp(-delta t) over all repeat orders of a new customer; inf when that diverges."""
 
     @abstractmethod
+    def median_wait(self) -> Array:
+        """Time within which half of the new customers who stay have ordered again."""
+
+    @abstractmethod
     def simulate(self, rng: np.random.Generator, t: float, size: tuple[int, ...]) -> Array:
         """Counts of repeat orders within t, drawn; `size` must broadcast with the parameters."""
 
@@ -87,29 +91,32 @@ class PurchaseModel(Parametric, ABC):
 
     def p_alive_later(self, t: float, x: Array, t_x: Array, T: Array) -> Array:
         """P(alive at T + t | history)."""
-        return self.p_alive(x, t_x, T) * self._ahead(x, T, lambda model: model.survival(t))
+        return self.p_alive(x, t_x, T) * self.ahead(x, T, lambda model: model.survival(t))
 
     def conditional_expectation(self, t: float, x: Array, t_x: Array, T: Array) -> Array:
         """E[orders in (T, T + t] | history]."""
-        return self.p_alive(x, t_x, T) * self._ahead(x, T, lambda model: model.expected_purchases(t))
+        return self.p_alive(x, t_x, T) * self.ahead(x, T, lambda model: model.expected_purchases(t))
 
     def conditional_variance(self, t: float, x: Array, t_x: Array, T: Array) -> Array:
         """Var[orders in (T, T + t] | history]."""
-        alive, mean = self.p_alive(x, t_x, T), self._ahead(x, T, lambda model: model.expected_purchases(t))
-        return alive * self._ahead(x, T, lambda model: model.variance(t)) + alive * (1.0 - alive) * mean**2
+        alive, mean = self.p_alive(x, t_x, T), self.ahead(x, T, lambda model: model.expected_purchases(t))
+        return alive * self.ahead(x, T, lambda model: model.variance(t)) + alive * (1.0 - alive) * mean**2
 
     def conditional_pmf(self, n: int, t: float, x: Array, t_x: Array, T: Array) -> Array:
         """P(n orders in (T, T + t] | history)."""
         alive = self.p_alive(x, t_x, T)
-        ahead = alive * self._ahead(x, T, lambda model: model.pmf(float(n), t))
+        ahead = alive * self.ahead(x, T, lambda model: model.pmf(float(n), t))
         return ahead + (1.0 - alive) if n == 0 else ahead
 
     def dert(self, delta: float, x: Array, t_x: Array, T: Array) -> Array:
         """Discounted expected residual orders: all orders after T, at the continuous rate delta per unit."""
-        return self.p_alive(x, t_x, T) * self._ahead(x, T, lambda model: model.discounted_purchases(delta))
+        return self.p_alive(x, t_x, T) * self.ahead(x, T, lambda model: model.discounted_purchases(delta))
 
-    def _ahead(self, x: Array, T: Array, quantity: Callable[["PurchaseModel"], Array]) -> Array:
-        """A quantity of what is ahead of living customers: of one population, it depends on (x, T) alone."""
+    def ahead(self, x: Array, T: Array, quantity: Callable[["PurchaseModel"], Array]) -> Array:
+        """A quantity, or a stack of them, of what is ahead of customers with these histories if alive.
+
+        Customers of one population with equal (x, T) share the answer, so it is computed once for them.
+        """
         if any(np.ndim(getattr(self, name)) for name in self.names()):
             return quantity(self.posterior(array(x), array(T)))
         pairs = Pairs(x, T)
@@ -127,5 +134,5 @@ class Pairs:
         self.x, self.T = counts[keys // len(ages)], ages[keys % len(ages)]
 
     def spread(self, values: Array) -> Array:
-        """One value a customer, from one value a pair."""
-        return array(np.broadcast_to(values, self.x.shape)[self._code])
+        """One value a customer, from one value a pair, along the last axis."""
+        return array(values[..., self._code])

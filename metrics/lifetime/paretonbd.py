@@ -106,6 +106,10 @@ class ParetoNBD(PurchaseModel):
         lasting = discounting(lambda shape, w: np.exp(-np.outer(shape, w)), s[None, :], delta * beta)
         return array(r * beta / alpha * lasting)
 
+    def median_wait(self) -> Array:
+        """Half of the staying customers have ordered by alpha (2^(1/r) - 1): their waiting time is Lomax."""
+        return array(self.alpha * np.expm1(np.minimum(np.log(2.0) / self.r, 600.0)))
+
     def simulate(self, rng: np.random.Generator, t: float, size: tuple[int, ...]) -> Array:
         """Poisson counts at rate lambda over the time alive within t."""
         rate = rng.gamma(np.broadcast_to(self.r, size)) / self.alpha
@@ -121,8 +125,8 @@ def _orders(n: Array, r: Array, alpha: Array, t: Array) -> Array:
 
 
 def blocks(n: int) -> list[slice]:
-    """Slices that cover 0..n."""
-    return [slice(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK)]
+    """Slices that cover 0..n, at least one."""
+    return [slice(start, min(start + _BLOCK, n)) for start in range(0, max(n, 1), _BLOCK)]
 
 
 def bracket(

@@ -76,11 +76,12 @@ def beta_mean(kernel: Callable[..., Array], a: Real, b: Real, *values: Real) -> 
     a, b, *rest = np.broadcast_arrays(*map(array, (a, b, *values)))
     shapes, code = np.unique(np.stack([a.ravel(), b.ravel()]), axis=1, return_inverse=True)
     order = np.argsort(code, kind="stable")
-    ends = np.searchsorted(code[order], np.arange(1, shapes.shape[1]))
+    starts = np.searchsorted(code[order], np.arange(shapes.shape[1] + 1))
     columns = [value.reshape(-1, 1) for value in rest]
     result = np.empty(a.size)
-    for (a_at, b_at), part in zip(shapes.T.tolist(), np.split(order, ends), strict=True):
+    for (a_at, b_at), start, end in zip(shapes.T.tolist(), starts[:-1], starts[1:], strict=True):
         p, weights = beta_rule(a_at, b_at)
+        part = order[start:end]
         for at in np.array_split(part, 1 + len(part) // _BLOCK):
             result[at] = np.einsum("ij,j->i", kernel(p, *(column[at] for column in columns)), weights)
     return result.reshape(a.shape)
@@ -93,7 +94,7 @@ def discounting(rate: Callable[[Array, Array], Array], shapes: Array, z: Array) 
     integrand is smooth however slowly g falls; every z is cut where exp(-z y) has gone.
     """
     nodes, weights = legendre(128)
-    end = np.log1p(_TAIL / z.min())
+    end = np.log1p(_TAIL / z.min(initial=_TAIL))
     w = end * nodes
     distinct, code = np.unique(shapes, axis=1, return_inverse=True)
     values = rate(distinct, w) * np.exp(w) * (end * weights)

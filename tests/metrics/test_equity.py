@@ -308,10 +308,8 @@ def test_statement_is_exact(amounts):
 
 def test_hughes_table_follows_the_customers():
     # Ron's Cleaners: 1,000 customers, $150 a year, retention 50, 55, 60, 65 %
-    cleaners = Programme(
-        customers=1000, years=5, retention=[0.5, 0.55, 0.6, 0.65], orders=[1], order_value=[150], cost_rate=[0.5],
-        acquisition_cost=20, discount=0.1,
-    )  # fmt: skip
+    retention = [0.5, 0.55, 0.6, 0.65]
+    cleaners = Programme(1000, 5, retention, [1], [150], [0.5], acquisition_cost=20, discount=0.1)
     table = hughes_table(cleaners)
     assert table["customers"].to_list() == pytest.approx([1000, 500, 275, 165, 107.25])
     assert table["revenue"][0] == 150_000

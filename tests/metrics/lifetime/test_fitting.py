@@ -230,7 +230,7 @@ def test_constant_and_missing_covariates_are_named():
     assert "`hole`" in missing.message
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 30), st.floats(0, 1), st.integers(0, 400)), min_size=0, max_size=25))
 def test_any_histories_give_a_fit_or_a_reason(lives):
     x, share, age = np.array(lives, dtype=float).reshape(-1, 3).T

@@ -1,25 +1,34 @@
-"""Who comes back: customers by the period in which they first bought, followed period after period.
+"""Who comes back: customers by the period in which their life began, followed period after period.
 
 Tools differ in what they call retention, so every choice is a field of `Cohorts` and stands beside the
-figures: which return counts (`on` the period, or on it or any later one), how periods are cut (by the
-calendar, or from each customer's own first day), and what a rate is a share of.
+figures: what begins a life and what continues it, which return counts (`on` the period, or on it or any later
+one, or within a bracket of periods), how periods are cut (by the calendar, or from each customer's own first
+day), and what a rate is a share of.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Literal
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from metrics.intervals import wilson
+from metrics.lives import MEASURES, ROLLING_DAYS, Events
+from metrics.money import amounts
 from metrics.periods import Calendar, Grain
 
 Returns = Literal["on", "on_or_after"]
 Base = Literal["first", "previous"]
-ROLLING_DAYS: Final = {Grain.WEEK: 7, Grain.MONTH: 30, Grain.QUARTER: 91, Grain.YEAR: 365}
-"""Length of a period that is counted from a customer's own first day."""
-_MEASURES: Final = ("orders", "net_amount", "margin")
+Cut = Literal["calendar", "rolling"]
+Bracket = tuple[int, int]
+
+AMOUNTS: Final = ("net_amount", "margin")
+NOT_OVER: Final = "the period is not over"
+NO_PERIOD_BEFORE: Final = "no period before"
+NOBODY: Final = "nobody to come back"
 
 
 @dataclass(frozen=True)
@@ -27,49 +36,28 @@ class Cohorts:
     """What a cohort table counts.
 
     `returns`: `on` counts those active in the very period, `on_or_after` those active in it or any later one
-    (unbounded: it falls by construction, and the last periods are too young to say). `base`: a share of the
-    cohort (`first`) or of those active in the period before (`previous`).
+    (unbounded: it falls by construction, and the last periods are too young to say). `brackets`: first and
+    last ages that count as one, such as (1, 3), (4, 7); a customer counts once in each. `base`: a share of
+    the cohort (`first`) or of those active in the period before (`previous`). `min_n`: a smaller base gives
+    no rate.
     """
 
     grain: Grain = Grain.MONTH
+    events: Events = field(default_factory=Events)
+    window: Cut = "calendar"
     returns: Returns = "on"
+    brackets: tuple[Bracket, ...] = ()
     base: Base = "first"
     min_n: int = 1
 
-
-def calendar_lives(panel: pl.LazyFrame) -> pl.LazyFrame:
-    """Activity by the calendar: the rows of a customer x period panel, with cohort and age in periods.
-
-    The cohort is the period of the customer's first order; rows before it (a return without its order) and
-    rows of unknown customers have none and are left out. Columns: customer, cohort, age, orders, net_amount,
-    margin.
-    """
-    active = panel.filter(pl.col("orders") > 0, pl.col("customer").is_not_null())
-    first = active.group_by("customer").agg(pl.col("period").min().alias("cohort"))
-    return active.join(first, on="customer").select(
-        "customer", "cohort", (pl.col("period") - pl.col("cohort")).alias("age"), *_MEASURES
-    )
-
-
-def rolling_lives(orders: pl.LazyFrame, calendar: Calendar, grain: Grain) -> pl.LazyFrame:
-    """Activity in periods of equal length from each customer's own first day (age 0 begins on it).
-
-    A month has 30 days here, a quarter 91, a year 365. The cohort is still the calendar period of the first
-    day. Columns as of `calendar_lives`, and first_on.
-    """
-    bought = orders.filter(pl.col("orders") > 0, pl.col("customer").is_not_null())
-    first = bought.group_by("customer").agg(pl.col("ordered_on").min().alias("first_on"))
-    days = (pl.col("ordered_on") - pl.col("first_on")).dt.total_days()
-    aged = bought.join(first, on="customer").with_columns(
-        (days // ROLLING_DAYS[grain]).cast(pl.Int32).alias("age"),
-        calendar.codes(pl.col("first_on"), grain).alias("cohort"),
-    )
-    sums = [pl.col(name).sum() for name in _MEASURES]
-    return aged.group_by("customer", "cohort", "first_on", "age").agg(sums)
+    @property
+    def is_rolling(self) -> bool:
+        """Whether periods are counted from each customer's own first day."""
+        return self.window == "rolling"
 
 
 def cohort_table(
-    lives: pl.LazyFrame,
+    lives: pl.DataFrame,
     cohorts: Cohorts,
     calendar: Calendar,
     as_of: date,
@@ -77,58 +65,67 @@ def cohort_table(
     history_from: int | None = None,
     level: float = 0.95,
 ) -> pl.DataFrame:
-    """The cohort grid: one row a cohort and age that has begun, sorted by both.
+    """The cohort grid: one row a cohort and age that has begun, sorted by both. `lives`: `metrics.lives`.
 
-    cohort, age, size (customers of the cohort), eligible (of them, those whose period is over), active, rate,
-    lower, upper (Wilson), orders, net_amount, margin, complete, closes_on (last day of the period of the
-    youngest member), young_history (the cohort may hold old customers: see `old_customers_until`), reason.
+    cohort, age, until_age (the last age of a bracket, else the age), size (customers of the cohort),
+    eligible (of them, those whose period is over), active, orders, net_amount, margin (exact, of the active),
+    closes_on (last day of the period of the youngest member), complete, rate, lower, upper (Wilson), base
+    (what the rate is a share of), young_history (the cohort may hold old customers: see
+    `old_customers_until`), reason.
+
     A rate is null with its reason while the period runs, below `min_n`, or where its base is empty; a period
-    in which nobody came back is 0. Only eligible customers count in rate and active.
+    in which nobody came back is 0. Only eligible customers count in rate and active. No lives give no rows.
     """
-    rolling = "first_on" in lives.collect_schema()
-    grid = _grid(lives, cohorts.grain, calendar, as_of, rolling=rolling)
-    counted = _active(lives, cohorts, as_of, rolling=rolling)
-    table = grid.join(counted.collect(), on=["cohort", "age"], how="left").sort("cohort", "age")
-    filled = table.with_columns(pl.col("active", "orders", "net_amount", "margin").fill_null(0))
+    grid = _grid(lives, cohorts, calendar, as_of)
+    counted = _active(lives, cohorts, as_of)
+    table = grid.join(counted, on=["cohort", "age"], how="left").sort("cohort", "age")
+    filled = table.with_columns(pl.col("active", *MEASURES).fill_null(0))
     base = pl.col("eligible")
     if cohorts.base == "previous":
         base = pl.col("active").shift(1).over("cohort", order_by="age")
     rated = _rated(filled.with_columns(base=base), cohorts, level)
-    young = pl.lit(value=False) if history_from is None else pl.col("cohort") <= history_from
+    young = pl.lit(value=False) if history_from is None else pl.col("cohort") < history_from
     return rated.with_columns(young_history=young)
 
 
-def _grid(
-    lives: pl.LazyFrame, grain: Grain, calendar: Calendar, as_of: date, *, rolling: bool
-) -> pl.DataFrame:
+def _grid(lives: pl.DataFrame, cohorts: Cohorts, calendar: Calendar, as_of: date) -> pl.DataFrame:
     """Every cohort and age that has begun by the as-of day, with its size and how many it is over for."""
-    people = lives.filter(pl.col("age") == 0).select(pl.exclude("age", *_MEASURES)).collect()
-    now = calendar.code(as_of, grain)
-    sizes = people.group_by("cohort").agg(pl.len().cast(pl.Int64).alias("size"))
-    ages = sizes.with_columns(age=pl.int_ranges(0, now - pl.col("cohort") + 1, dtype=pl.Int32)).explode("age")
-    if rolling:
-        return _rolling_eligible(ages, people, grain, as_of)
-    codes = ages.select(pl.col("cohort") + pl.col("age")).to_series()
-    ends = {code: calendar.end(code, grain) for code in codes.unique()}
-    closes = codes.replace_strict(ends, return_dtype=pl.Date)
+    people = lives.lazy().filter(pl.col("age") == 0)
+    now = calendar.code(as_of, cohorts.grain)
+    sizes = people.group_by("cohort").agg(pl.len().cast(pl.Int64).alias("size")).collect()
+    ages = _spans(sizes, cohorts, now)
+    if cohorts.is_rolling:
+        firsts = people.group_by("cohort", "first_on").agg(pl.len().cast(pl.Int64)).collect()
+        return _rolling_eligible(ages, firsts, cohorts.grain, as_of)
+    ends = ages.select(pl.col("cohort") + pl.col("until_age")).to_series()
+    last_days = {code: calendar.end(code, cohorts.grain) for code in ends.unique()}
+    closes = ends.replace_strict(last_days, return_dtype=pl.Date)
     over = pl.col("closes_on") <= as_of
     return ages.with_columns(closes_on=closes).with_columns(
         complete=over, eligible=pl.when(over).then("size").otherwise(0)
     )
 
 
-def _rolling_eligible(ages: pl.DataFrame, people: pl.DataFrame, grain: Grain, as_of: date) -> pl.DataFrame:
+def _spans(sizes: pl.DataFrame, cohorts: Cohorts, now: int) -> pl.DataFrame:
+    """The ages, or the brackets, that have begun for each cohort."""
+    if cohorts.brackets:
+        spans = pl.DataFrame(cohorts.brackets, schema={"age": pl.Int32, "until_age": pl.Int32}, orient="row")
+        return sizes.join(spans, how="cross").filter(pl.col("cohort") + pl.col("age") <= now)
+    begun = pl.int_ranges(0, now - pl.col("cohort") + 1, dtype=pl.Int32)
+    return sizes.with_columns(age=begun).explode("age").with_columns(until_age=pl.col("age"))
+
+
+def _rolling_eligible(ages: pl.DataFrame, firsts: pl.DataFrame, grain: Grain, as_of: date) -> pl.DataFrame:
     """A customer counts at an age once that many whole periods have passed since the first day."""
     length = ROLLING_DAYS[grain]
-    seen = (pl.lit(as_of) - pl.col("first_on")).dt.total_days() + 1
-    whole = people.with_columns(whole=(seen // length).cast(pl.Int32)).group_by("cohort", "whole").len()
-    latest = people.group_by("cohort").agg(pl.col("first_on").max())
+    whole = firsts.select("cohort", "len", "first_on", whole=_whole_periods(as_of, length))
     eligible = (
-        ages.join(whole, on="cohort")
+        ages.join(whole.drop("first_on"), on="cohort")
         .group_by("cohort", "age")
-        .agg(pl.col("len").filter(pl.col("whole") > pl.col("age")).sum().cast(pl.Int64).alias("eligible"))
+        .agg(pl.col("len").filter(pl.col("whole") > pl.col("until_age")).sum().alias("eligible"))
     )
-    days = (pl.col("age").cast(pl.Int64) + 1) * length - 1
+    latest = firsts.group_by("cohort").agg(pl.col("first_on").max())
+    days = (pl.col("until_age").cast(pl.Int64) + 1) * length - 1
     return (
         ages.join(eligible, on=["cohort", "age"])
         .join(latest, on="cohort")
@@ -138,53 +135,91 @@ def _rolling_eligible(ages: pl.DataFrame, people: pl.DataFrame, grain: Grain, as
     )
 
 
-def _active(lives: pl.LazyFrame, cohorts: Cohorts, as_of: date, *, rolling: bool) -> pl.LazyFrame:
+def _whole_periods(as_of: date, length: int) -> pl.Expr:
+    """How many periods of the customer's own are over."""
+    return (((pl.lit(as_of) - pl.col("first_on")).dt.total_days() + 1) // length).cast(pl.Int32)
+
+
+def _active(lives: pl.DataFrame, cohorts: Cohorts, as_of: date) -> pl.DataFrame:
     """Customers active at each age, and what they bought; rolling periods count once they are over."""
-    rows = lives
-    if rolling:
-        length = ROLLING_DAYS[cohorts.grain]
-        end = pl.col("first_on") + pl.duration(days=(pl.col("age").cast(pl.Int64) + 1) * length - 1)
-        rows = lives.filter(end <= as_of)
-    sums = [pl.col(name).sum() for name in _MEASURES]
-    on = rows.group_by("cohort", "age").agg(pl.len().cast(pl.Int64).alias("active"), *sums)
-    if cohorts.returns == "on":
-        return on
-    last = _last_ages(lives, cohorts.grain, as_of, rolling=rolling).group_by("cohort", "age").len()
-    later = pl.col("len").cum_sum(reverse=True).over("cohort", order_by="age")
-    spread = _every_age(last).with_columns(later.alias("active")).drop("len")
-    return spread.join(on.drop("active"), on=["cohort", "age"], how="left")
+    placed = lives.lazy()
+    if cohorts.brackets:
+        first = {age: start for start, end in cohorts.brackets for age in range(start, end + 1)}
+        inside = placed.filter(pl.col("age").is_in(list(first)))
+        placed = inside.with_columns(pl.col("age").replace_strict(first, return_dtype=pl.Int32))
+    if cohorts.is_rolling:
+        until = dict(cohorts.brackets)
+        last = pl.col("age").replace_strict(until, return_dtype=pl.Int32) if until else pl.col("age")
+        placed = placed.filter(_whole_periods(as_of, ROLLING_DAYS[cohorts.grain]) > last)
+    sums = [pl.col(name).sum() for name in MEASURES]
+    summed = placed.group_by("cohort", "age").agg(pl.len().cast(pl.Int64).alias("active"), *sums).collect()
+    found = summed.with_columns(amounts(pl.col(name)) for name in AMOUNTS)
+    if cohorts.brackets:
+        return _recounted(found, _once(placed.collect()))
+    if cohorts.returns == "on_or_after":
+        return _recounted(found, _still_to_come(lives, cohorts, as_of))
+    return found
 
 
-def _last_ages(lives: pl.LazyFrame, grain: Grain, as_of: date, *, rolling: bool) -> pl.LazyFrame:
-    """The age at which each customer was last seen; at most the last whole rolling period of the customer."""
-    if not rolling:
-        return lives.group_by("customer", "cohort").agg(pl.col("age").max())
-    whole = ((pl.lit(as_of) - pl.col("first_on")).dt.total_days() + 1) // ROLLING_DAYS[grain]
-    last = lives.group_by("customer", "cohort", "first_on").agg(pl.col("age").max())
-    capped = pl.min_horizontal("age", whole.cast(pl.Int32) - 1)
-    return last.select("customer", "cohort", capped.alias("age")).filter(pl.col("age") >= 0)
+def _recounted(found: pl.DataFrame, active: pl.DataFrame) -> pl.DataFrame:
+    """The sums with other counts of the active."""
+    return active.join(found.drop("active"), on=["cohort", "age"], how="left")
 
 
-def _every_age(last: pl.LazyFrame) -> pl.LazyFrame:
-    """Counts by last age, with a row for the ages between at which nobody was seen last."""
-    ages = (
-        last.group_by("cohort")
-        .agg(pl.col("age").max())
-        .with_columns(age=pl.int_ranges(0, pl.col("age") + 1, dtype=pl.Int32))
+def _once(placed: pl.DataFrame) -> pl.DataFrame:
+    """Lives by cohort and bracket, each counted once in it."""
+    ages = placed["age"].unique().sort()
+    lives = placed["life"].to_numpy()
+    seen = np.zeros((len(ages), int(lives.max(initial=0)) + 1), dtype=np.bool_)
+    seen[ages.search_sorted(placed["age"]).to_numpy(), lives] = True
+    cohort = _by_life(placed, "cohort")
+    parts = [
+        pl.DataFrame({"cohort": cohort[flags]}).group_by("cohort").len("active").with_columns(age=pl.lit(age))
+        for age, flags in zip(ages, seen, strict=True)
+    ]
+    empty = pl.DataFrame(schema={"cohort": pl.Int32, "active": pl.UInt32, "age": pl.Int32})
+    return pl.concat([empty, *parts], how="vertical_relaxed").with_columns(
+        pl.col("active").cast(pl.Int64), pl.col("age").cast(pl.Int32)
     )
-    filled = ages.explode("age").join(last, on=["cohort", "age"], how="left")
-    return filled.with_columns(pl.col("len").fill_null(0).cast(pl.Int64))
+
+
+def _by_life(rows: pl.DataFrame, column: str) -> NDArray[np.int32]:
+    """By number of the life, a column that is the same in all of its rows."""
+    lives = rows["life"].to_numpy()
+    values = np.zeros(int(lives.max(initial=0)) + 1, dtype=np.int32)
+    values[lives] = rows[column].to_numpy()
+    return values
+
+
+def _still_to_come(lives: pl.DataFrame, cohorts: Cohorts, as_of: date) -> pl.DataFrame:
+    """By cohort and age, the lives that were active at that age or at a later one.
+
+    Rolling periods count as far as they are over for the customer.
+    """
+    numbers = lives["life"].to_numpy()
+    last = np.full(int(numbers.max(initial=0)) + 1, -1, dtype=np.int32)
+    np.maximum.at(last, numbers, lives["age"].to_numpy())
+    if cohorts.is_rolling:
+        whole = lives.select(life="life", whole=_whole_periods(as_of, ROLLING_DAYS[cohorts.grain]))
+        last = np.minimum(last, _by_life(whole, "whole") - 1)
+    ends = pl.DataFrame({"cohort": _by_life(lives, "cohort"), "age": last}).filter(pl.col("age") >= 0)
+    counts = ends.lazy().group_by("cohort", "age").agg(pl.len().cast(pl.Int64).alias("active"))
+    oldest = counts.group_by("cohort").agg(pl.col("age").max())
+    every = oldest.with_columns(age=pl.int_ranges(0, pl.col("age") + 1, dtype=pl.Int32)).explode("age")
+    filled = every.join(counts, on=["cohort", "age"], how="left").with_columns(pl.col("active").fill_null(0))
+    later = pl.col("active").cum_sum(reverse=True).over("cohort", order_by="age")
+    return filled.with_columns(later).collect()
 
 
 def _rated(table: pl.DataFrame, cohorts: Cohorts, level: float) -> pl.DataFrame:
     over = pl.col("eligible") > 0
     reason = (
         pl.when(~over)
-        .then(pl.lit("the period is not over"))
+        .then(pl.lit(NOT_OVER))
         .when(pl.col("base").is_null())
-        .then(pl.lit("no period before"))
+        .then(pl.lit(NO_PERIOD_BEFORE))
         .when(pl.col("base") == 0)
-        .then(pl.lit("nobody to come back"))
+        .then(pl.lit(NOBODY))
         .when(pl.col("base") < cohorts.min_n)
         .then(pl.lit(f"fewer than {cohorts.min_n} customers"))
     )
@@ -195,7 +230,7 @@ def _rated(table: pl.DataFrame, cohorts: Cohorts, level: float) -> pl.DataFrame:
     shown = pl.col("rate").is_not_null() & (cohorts.base == "first")
     return rated.with_columns(
         pl.when(shown).then(bound).alias(name) for name, bound in zip(("lower", "upper"), bounds, strict=True)
-    ).drop("base")
+    )
 
 
 def mean_curve(
@@ -209,7 +244,7 @@ def mean_curve(
     mature = table.filter(pl.col("rate").is_not_null(), ~pl.col("cohort").is_in(list(exclude)))
     curve = mature.group_by("age").agg(
         pl.len().alias("cohorts"),
-        pl.col("eligible").sum().alias("n"),
+        pl.col("base").sum().cast(pl.Int64).alias("n"),
         pl.col("active").sum(),
         pl.col("rate").mean().alias("plain"),
     )

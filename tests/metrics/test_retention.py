@@ -7,16 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from metrics.frames import Marts
+from metrics.lives import lives
 from metrics.marts import build
-from metrics.periods import Calendar, Grain
-from metrics.retention import (
-    Cohorts,
-    calendar_lives,
-    cohort_table,
-    mean_curve,
-    old_customers_until,
-    rolling_lives,
-)
+from metrics.periods import Calendar
+from metrics.retention import Cohorts, cohort_table, mean_curve, old_customers_until
 
 CALENDAR = Calendar()
 
@@ -35,16 +30,17 @@ def lines(customers, days):
     )
 
 
-def marts(frame, as_of):
-    """Marts of these lines."""
-    return {name: mart.lazy() for name, mart in build({"order_lines": frame.lazy()}, CALENDAR, as_of).items()}
+def marts(frame, as_of, **tables):
+    """Marts of these lines, and of other tables beside them."""
+    made = build({"order_lines": frame.lazy(), **tables}, CALENDAR, as_of)
+    return Marts(made, CALENDAR, as_of)
 
 
 def table(frame, as_of, **choices):
-    """The cohort table by calendar months."""
+    """The cohort table by calendar months, unless a choice says otherwise."""
     cohorts = Cohorts(**choices)
-    panel = marts(frame, as_of)["customer_months"]
-    return cohort_table(calendar_lives(panel), cohorts, CALENDAR, as_of)
+    found = lives(marts(frame, as_of), cohorts.events, cohorts.grain, rolling=cohorts.is_rolling)
+    return cohort_table(found, cohorts, CALENDAR, as_of)
 
 
 def active(frame, year, month):
@@ -141,10 +137,9 @@ def test_rolling_months_of_thirty_days():
     start = date(2024, 1, 10)
     frame = lines(["a"] * 3, [start, start + timedelta(days=29), start + timedelta(days=30)])
     as_of = start + timedelta(days=59)
-    lives = rolling_lives(marts(frame, as_of)["orders"], CALENDAR, Grain.MONTH)
-    found = cohort_table(lives, Cohorts(), CALENDAR, as_of)
+    found = table(frame, as_of, window="rolling")
     assert found.select("age", "eligible", "active", "orders").rows()[:2] == [(0, 1, 1, 2), (1, 1, 1, 1)]
-    day_before = cohort_table(lives, Cohorts(), CALENDAR, as_of - timedelta(days=1))
+    day_before = table(frame, as_of - timedelta(days=1), window="rolling")
     assert day_before["eligible"].to_list()[:2] == [1, 0]
     assert day_before["rate"].to_list()[1] is None
 
@@ -152,8 +147,7 @@ def test_rolling_months_of_thirty_days():
 @pytest.mark.parametrize("returns", ["on", "on_or_after"])
 def test_rolling_grid_equals_plain_python(returns):
     frame, as_of = random_lines(n=900), date(2025, 8, 15)
-    lives = rolling_lives(marts(frame, as_of)["orders"], CALENDAR, Grain.MONTH)
-    found = cohort_table(lives, Cohorts(returns=returns), CALENDAR, as_of)
+    found = table(frame, as_of, window="rolling", returns=returns)
     ours = found.filter(pl.col("eligible") > 0).select("cohort", "age", "eligible", "active").rows()
     assert {(cohort, age): (n, back) for cohort, age, n, back in ours} == rolling_by_hand(
         frame, as_of, returns

@@ -11,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from metrics.catalog import Catalog, Plan
+from metrics.definitions import Unit
 from metrics.figures import compute
 from metrics.frames import Marts
 from metrics.measures import Compute
@@ -37,7 +38,7 @@ class Changed:
 
     name: str
     label: str
-    unit: str
+    unit: Unit
     before: float | None
     after: float | None
     n_before: int | None

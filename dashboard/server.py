@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.parts.watch import ADDRESS
 from dashboard.theme import ASSETS
 from dashboard.workspace import PROJECT_VARIABLE, STORE_VARIABLE
 
@@ -97,6 +98,7 @@ def routes() -> list[BaseRoute]:
     """Our own addresses: the assets of the pages and the readiness check."""
     return [
         Route("/api/ready", ready),
+        Route(ADDRESS, stamp),
         Mount("/assets", LongLivedFiles(directory=ASSETS), name="assets"),
     ]
 
@@ -135,6 +137,13 @@ async def ready(request: Request) -> JSONResponse:
     return JSONResponse(
         state, status_code=200 if state["ready"] else 503, headers={"cache-control": "no-store"}
     )
+
+
+async def stamp(request: Request) -> JSONResponse:
+    """A text that changes when an open page would look different; pages ask for it while they are open."""
+    from dashboard import data
+
+    return JSONResponse({"stamp": data.stamp()}, headers={"cache-control": "no-store"})
 
 
 class LongLivedFiles(StaticFiles):

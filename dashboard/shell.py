@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from config.errors import ConfigError
 from connectors.errors import StoreError
 from dashboard import data, state, text, theme
+from dashboard.desk import Desk
 from dashboard.pages import Page, navigation
-from dashboard.parts import filter_bar, markup, states
+from dashboard.parts import filter_bar, markup, states, watch
 from dashboard.text import gettext as _
+from dashboard.text import ngettext
 
 
 def draw() -> None:
-    """Draw the page that the address names."""
+    """Draw the page that the address names, with the logo and the navigation."""
     st.set_page_config(page_title="Rapport", page_icon=str(theme.MARK), layout="wide", menu_items={})
     st.html(theme.style_sheet())
-    text.use(data.locale())
+    text.use(data.locale(), text.FOLDER)
     st.logo(str(theme.LOGO), icon_image=str(theme.MARK), size="large")
-    navigation(_open).run()
+    navigation(open_page).run()
 
 
-def _open(page: Page) -> None:
+def open_page(page: Page) -> None:
     """Draw a page when its project and its data can be read; say what is wrong when not."""
     try:
-        data.project()
-        version = data.version()
+        desk = data.find_desk()
     except ConfigError as error:
         markup.head(_(page.title), _("The project's files cannot be read."))
         states.broken(error.problems)
@@ -34,33 +37,48 @@ def _open(page: Page) -> None:
         markup.head(_(page.title), _("The store cannot be opened."))
         states.empty("database_off", _("The store cannot be opened"), str(error))
         return
-    if version is None and page.needs_data:
+    if desk is None:
         _no_data(page)
         return
-    if page.filters:
-        state.keep(filter_bar.filter_bar(_choices(), data.reader()))
-    elif version is not None:
-        with st.sidebar:
-            filter_bar.freshness(version.manifest.as_of, data.local(version.manifest), data.reader())
+    _sidebar(page, desk)
+    watch.watch(data.stamp())
+    _say_what_is_broken(desk)
     page.render()
 
 
+def _say_what_is_broken(desk: Desk) -> None:
+    """The card for definitions that are not served as their files say, on every page."""
+    roots = [problem for problem in desk.definitions.errors if problem.rule != "broken-reference"]
+    if roots:
+        count = ngettext("{n} problem in the definitions", "{n} problems in the definitions", len(roots))
+        text = _("What was right last stays in force until the file is mended; this page follows at once.")
+        placed = [replace(problem, path=desk.place(problem.path)) for problem in roots]
+        states.problems(count.format(n=len(roots)), text, placed)
+
+
+def _sidebar(page: Page, desk: Desk) -> None:
+    if page.filters:
+        state.keep(filter_bar.filter_bar(_choices(desk), desk.read))
+        return
+    with st.sidebar:
+        filter_bar.freshness(desk.as_of, desk.local(desk.manifest), desk.read)
+
+
+def _choices(desk: Desk) -> filter_bar.Choices:
+    return filter_bar.Choices(
+        first=desk.first_day,
+        as_of=desk.as_of,
+        refreshed_at=desk.local(desk.manifest),
+        attributes=desk.attributes,
+        categories=desk.categories,
+    )
+
+
 def _no_data(page: Page) -> None:
-    markup.head(_(page.title), data.project().name)
+    markup.head(_(page.title), data.workspace().project.name)
     states.empty(
         "inbox",
         _("No data yet"),
         _("Nothing has been loaded into this project's store. Load it in a terminal, then reload this page."),
         data.refresh_command(),
-    )
-
-
-def _choices() -> filter_bar.Choices:
-    manifest = data.served().manifest
-    return filter_bar.Choices(
-        first=data.first_day(),
-        as_of=manifest.as_of,
-        refreshed_at=data.local(manifest),
-        attributes=data.attributes(),
-        categories=data.categories(),
     )

@@ -1,7 +1,8 @@
 """Wording: every text that a person reads on a page goes through gettext.
 
 English is the source and lives in the code. A second language is one file,
-`dashboard/locale/<language>/LC_MESSAGES/rapport.po`; nothing has to be compiled. The language is the
+`dashboard/locale/<language>/LC_MESSAGES/rapport.po`; nothing has to be compiled.
+`pybabel extract -k later -o rapport.pot dashboard` gives the template to translate. The language is the
 project's, one for the whole server: it is kept here and also holds when Streamlit reruns only a fragment.
 """
 
@@ -18,14 +19,14 @@ FOLDER = Path(__file__).with_name("locale")
 _catalogue: _gettext.NullTranslations = _gettext.NullTranslations()
 
 
-def use(locale: str, folder: Path = FOLDER) -> None:
-    """The language of all following texts: the catalogue of `locale`, of its language, or English."""
+def use(locale: str, folder: Path) -> None:
+    """Set the language of all following texts: that of the catalogue of `locale` in a folder, or English."""
     global _catalogue
     _catalogue = catalogue(locale, folder)
 
 
 @lru_cache(maxsize=8)
-def catalogue(locale: str, folder: Path = FOLDER) -> _gettext.NullTranslations:
+def catalogue(locale: str, folder: Path) -> _gettext.NullTranslations:
     """The catalogue for `de_DE`: that of `de_DE`, else of `de`, else one that returns the English source."""
     for name in (locale, locale.split("_")[0]):
         source = folder / name / "LC_MESSAGES" / f"{DOMAIN}.po"

@@ -25,5 +25,6 @@ GRID: Final = "rgba(126, 136, 153, 0.22)"
 
 @cache
 def style_sheet() -> str:
-    """The style sheet as one `<style>` element."""
-    return f"<style>{(ASSETS / 'rapport.css').read_text(encoding='utf-8')}</style>"
+    """The style sheets as one `<style>` element, that of the frame first."""
+    sheets = sorted(ASSETS.glob("*.css"), key=lambda sheet: sheet.name != "rapport.css")
+    return f"<style>{''.join(sheet.read_text(encoding='utf-8') for sheet in sheets)}</style>"

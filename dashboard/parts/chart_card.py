@@ -19,10 +19,10 @@ from dashboard.text import gettext as _
 
 @dataclass(frozen=True)
 class Card:
-    """What a card says around its chart.
+    """What a card says around its chart; its table and files are made when they are asked for.
 
     `title` states the finding, or the measure where there is none; `note` unit, n and as-of. `columns` and
-    `rows` are the chart as a table, `frame` makes the file to download.
+    `rows` make the chart's table, `frame` the file to download.
     """
 
     key: str
@@ -30,7 +30,7 @@ class Card:
     note: str
     definition: Mapping[str, str]
     columns: Sequence[Column]
-    rows: Sequence[Sequence[str]]
+    rows: Callable[[], Sequence[Sequence[str]]]
     frame: Callable[[], pl.DataFrame]
 
 
@@ -48,9 +48,9 @@ class ReadyFigure(BaseFigure):  # type: ignore[misc]  # Plotly has no types
 def chart_card(card: Card, chart: Chart | None, otherwise: str = "") -> None:
     """The card with its chart, or with the sentence `otherwise` when there is nothing to draw."""
     with st.container(border=True, key=f"card-{card.key}", height="stretch"):
-        _card_head(card)
-        if st.session_state.get(f"{card.key}.as_table") and card.rows:
-            st.html(table(card.columns, card.rows, card.title))
+        _card_head(card, chart)
+        if chart and st.session_state.get(f"{card.key}.as_table"):
+            st.html(table(card.columns, card.rows(), card.title))
         elif chart is None:
             st.html(f'<div class="state"><p>{escape(otherwise)}</p></div>')
         else:
@@ -64,7 +64,7 @@ def chart_card(card: Card, chart: Chart | None, otherwise: str = "") -> None:
             )
 
 
-def _card_head(card: Card) -> None:
+def _card_head(card: Card, chart: Chart | None) -> None:
     with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small"):
         st.html(
             f'<h3 class="card-title">{escape(card.title)}</h3><p class="card-note">{escape(card.note)}</p>'
@@ -77,6 +77,6 @@ def _card_head(card: Card) -> None:
             help=_("Definition, table and download"),
         ):
             st.html(facts(card.definition))
-            if card.rows:
+            if chart:
                 st.toggle(_("Show as table"), key=f"{card.key}.as_table")
                 downloads.buttons(card.key, card.frame, card.key)

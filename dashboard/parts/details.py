@@ -11,6 +11,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import data, wording
+from dashboard.desk import Desk
 from dashboard.format import MISSING, Formatter
 from dashboard.parts.effects import Effect, effects
 from dashboard.parts.filter_bar import heading
@@ -22,7 +23,6 @@ from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import ngettext
 from dashboard.tiles import Tile, tone
-from metrics.catalog import Definition
 from metrics.definitions import Measure, Metric, PeriodRetention, Ratio
 from metrics.frames import CATEGORY
 from metrics.selection import Missing
@@ -33,48 +33,45 @@ WIDTH: Final = 760
 
 def open_details(scope: Scope, name: str) -> None:
     """Open the drawer for one metric."""
-    tile = data.tiles((name,), scope)[0]
-    st.dialog(tile.label, position="right", width=WIDTH)(guarded(_draw))(scope, tile)
+    desk = data.desk()
+    tile = desk.tiles((name,), scope)[0]
+    st.dialog(tile.label, position="right", width=WIDTH)(guarded(_draw))(desk, scope, tile)
 
 
-def _draw(scope: Scope, tile: Tile) -> None:
+def _draw(desk: Desk, scope: Scope, tile: Tile) -> None:
     st.html(f'<div class="lead"><span class="figure">{escape(tile.value)}</span>{change_line(tile)}</div>')
     if tile.figure.shown is None:
         note(sentence(tile.figure.reason or ""))
-    if tile.name not in data.catalogue().catalog.plans:
+    if tile.name not in desk.catalog.plans:
         return
-    st.html(_facts(scope, tile))
-    _what_moved_it(scope, tile)
-    _who(scope, tile)
+    st.html(_facts(desk, scope, tile))
+    _what_moved_it(desk, scope, tile)
+    _who(desk, scope, tile)
 
 
-def _facts(scope: Scope, tile: Tile) -> str:
-    definition, show, read = data.metric(tile.name), data.formatter(), data.reader()
+def _facts(desk: Desk, scope: Scope, tile: Tile) -> str:
+    definition, show, read = desk.metric(tile.name), desk.show, desk.read
     pairs = {
         _("Definition"): definition.description,
-        _("Formula"): wording.formula(definition, _label),
+        _("Formula"): wording.formula(definition, lambda name: desk.metric(name).label),
         _("Basis"): definition.source,
         _("Direction"): wording.direction(definition),
         _("Value"): show.full(tile.figure.shown, definition.unit),
         _("Interval"): wording.interval(tile.figure, definition.unit, show),
         _("n"): show.decimal(tile.figure.n, 0),
         _("Period"): read.period(tile.period, scope.grain, long=True),
-        _("As of"): show.day(data.as_of()),
+        _("As of"): show.day(desk.as_of),
         _("Filters"): ", ".join(read.filters(scope)),
     }
     return facts({name: text for name, text in pairs.items() if text}, code=[_("Formula")])
 
 
-def _label(name: str) -> str:
-    return data.metric(name).label
-
-
-def _what_moved_it(scope: Scope, tile: Tile) -> None:
+def _what_moved_it(desk: Desk, scope: Scope, tile: Tile) -> None:
     section(_("What moved it"), _("The effects of the parts add up to the change"))
     if tile.reference is None or tile.figure.shown is None:
         note(_("There is no earlier figure to compare with."))
         return
-    choices = [*data.attributes(), *([CATEGORY] if data.categories() else [])]
+    choices = [*desk.attributes, *([CATEGORY] if desk.categories else [])]
     by = st.segmented_control(
         _("Split by"),
         choices,
@@ -85,18 +82,18 @@ def _what_moved_it(scope: Scope, tile: Tile) -> None:
         label_visibility="collapsed",
     )
     try:
-        found = data.contributions(tile, scope, by or choices[0])
+        found = desk.effects(tile, scope, by or choices[0])
     except Missing as missing:
         note(sentence(str(missing)))
         return
-    _effects(scope, tile, found, by or choices[0])
+    _effects(desk, scope, tile, found, by or choices[0])
 
 
-def _effects(scope: Scope, tile: Tile, found: pl.DataFrame, by: str) -> None:
-    metric, show, read = data.metric(tile.name), data.formatter(), data.reader()
+def _effects(desk: Desk, scope: Scope, tile: Tile, found: pl.DataFrame, by: str) -> None:
+    metric, show, read = desk.metric(tile.name), desk.show, desk.read
     parts = [_part(metric, row, show) for row in _largest(found).iter_rows(named=True)]
     change = float(found["effect"].sum())
-    before = show.value(None if tile.reference is None else _reference(scope, tile), metric.unit)
+    before = show.value(None if tile.reference is None else _reference(desk, scope, tile), metric.unit)
     total = Effect(_("Change"), before, tile.value, show.change(change, metric.unit), change, "")
     heads = (
         heading(by),
@@ -107,8 +104,8 @@ def _effects(scope: Scope, tile: Tile, found: pl.DataFrame, by: str) -> None:
     effects(parts, total, heads, _("Effects on {metric}").format(metric=tile.label))
 
 
-def _reference(scope: Scope, tile: Tile) -> float | None:
-    figure = data.figure(tile.name, tile.reference, scope)
+def _reference(desk: Desk, scope: Scope, tile: Tile) -> float | None:
+    figure = desk.figure(tile.name, tile.reference, scope)
     return None if figure.shown is None else float(figure.shown)
 
 
@@ -124,6 +121,7 @@ def _part(metric: Metric, row: dict[str, object], show: Formatter) -> Effect:
 
 def _largest(found: pl.DataFrame) -> pl.DataFrame:
     """The parts with the largest effects, the others as one row without figures of its own."""
+    found = found.filter((pl.col("n_current") + pl.col("n_reference") > 0) | (pl.col("effect") != 0))
     if len(found) <= MOST_PARTS:
         return found
     rest = found.slice(MOST_PARTS - 1)
@@ -134,16 +132,16 @@ def _largest(found: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([found.head(MOST_PARTS - 1), row], how="diagonal")
 
 
-def _who(scope: Scope, tile: Tile) -> None:
+def _who(desk: Desk, scope: Scope, tile: Tile) -> None:
     try:
-        rows = data.customers(tile, scope)
+        rows = desk.customers(tile, scope)
     except Missing as missing:
         section(_("Customers"))
         note(sentence(str(missing)))
         return
-    show = data.formatter()
-    section(_("Customers"), " \N{MIDDLE DOT} ".join(_sums(tile, rows, show)))
-    names = _headings(data.metric(tile.name))
+    show = desk.show
+    section(_("Customers"), " \N{MIDDLE DOT} ".join(_sums(desk, tile, rows)))
+    names = _headings(desk, tile.name)
     kinds = {name: "number" for name, dtype in rows.schema.items() if dtype.is_numeric()}
     listing(
         rows,
@@ -166,26 +164,27 @@ def _counted(rows: pl.DataFrame, show: Formatter, count: int) -> str:
     return _("{customers}, and sales to nobody known").format(customers=counted) if unknown else counted
 
 
-def _headings(definition: Definition) -> dict[str, str]:
+def _headings(desk: Desk, name: str) -> dict[str, str]:
     """The quantities of a customer list under the names of what they are."""
+    definition = desk.metric(name)
     ours = {"customer_id": _("Customer"), "value": definition.label}
     if isinstance(definition, Ratio):
-        ours["numerator"] = _term(definition.numerator, _("Numerator"))
-        ours["denominator"] = _term(definition.denominator, _("Denominator"))
+        ours["numerator"] = _term(desk, definition.numerator, _("Numerator"))
+        ours["denominator"] = _term(desk, definition.denominator, _("Denominator"))
     if isinstance(definition, PeriodRetention):
         ours |= {"denominator": _("Active before"), "numerator": _("Active again")}
     return ours
 
 
-def _term(term: str | Measure, otherwise: str) -> str:
-    return otherwise if isinstance(term, Measure) else _label(term)
+def _term(desk: Desk, term: str | Measure, otherwise: str) -> str:
+    return otherwise if isinstance(term, Measure) else desk.metric(term).label
 
 
-def _sums(tile: Tile, rows: pl.DataFrame, show: Formatter) -> list[str]:
+def _sums(desk: Desk, tile: Tile, rows: pl.DataFrame) -> list[str]:
     """The sums of the quantities, of which the figure is made."""
-    names = _headings(data.metric(tile.name))
+    names = _headings(desk, tile.name)
     quantities = [name for name, dtype in rows.schema.items() if dtype.is_numeric()]
-    return [f"{names.get(name, heading(name))} {_cell(rows[name].sum(), show)}" for name in quantities]
+    return [f"{names.get(name, heading(name))} {_cell(rows[name].sum(), desk.show)}" for name in quantities]
 
 
 def _cells(page: pl.DataFrame, show: Formatter) -> list[list[str]]:

@@ -58,6 +58,15 @@ def broken(found: Sequence[Problem]) -> None:
     )
 
 
+def outdated(found: Sequence[Problem]) -> None:
+    """The card for definitions that are not served as their files say."""
+    title = ngettext(
+        "{n} definition has a fault", "{n} definitions have faults", len({problem.where for problem in found})
+    )
+    words = _("It is left out, or served as it last was whole; everything else is current.")
+    problems(title.format(n=len({problem.where for problem in found})), words, found)
+
+
 def failure(error: Exception) -> bool:
     """The card for a fault of ours: an id to name, details in the log. True: nothing else need be shown."""
     number = secrets.token_hex(4)

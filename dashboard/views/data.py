@@ -7,6 +7,7 @@ import streamlit as st
 
 from connectors.store import Manifest, SourceReport
 from dashboard import data
+from dashboard.desk import Desk
 from dashboard.format import Formatter
 from dashboard.parts import markup, states
 from dashboard.parts.fate import Fate, fate
@@ -17,20 +18,21 @@ from dashboard.text import gettext as _
 
 def render() -> None:
     """Draw the page."""
-    manifest, show = data.served().manifest, data.formatter()
+    desk = data.desk()
+    manifest, show = desk.manifest, desk.show
     caption = _("{project} \N{MIDDLE DOT} data through {day} \N{MIDDLE DOT} refreshed {moment}")
-    moment = show.moment(data.local(manifest))
+    moment = show.moment(desk.local(manifest))
     markup.head(
-        _("Data"), caption.format(project=data.project().name, day=show.day(manifest.as_of), moment=moment)
+        _("Data"), caption.format(project=desk.project.name, day=show.day(manifest.as_of), moment=moment)
     )
     for text in manifest.notes:
         markup.notice(text)
     _rows(manifest, show)
     _sources(manifest, show)
     _set_aside(manifest, show)
-    _quarantine(manifest, show)
-    _versions(manifest, show)
-    _meaning(manifest, show)
+    _quarantine(desk)
+    _versions(desk)
+    _meaning(desk)
 
 
 def _rows(manifest: Manifest, show: Formatter) -> None:
@@ -118,7 +120,8 @@ def _set_aside(manifest: Manifest, show: Formatter) -> None:
         st.html(markup.table(columns, rows, _("Reasons")))
 
 
-def _quarantine(manifest: Manifest, show: Formatter) -> None:
+def _quarantine(desk: Desk) -> None:
+    manifest, show = desk.manifest, desk.show
     markup.section(_("Quarantine"), _("Rows set aside, with every original value; mend them and refresh"))
     sources = [report.name for report in manifest.sources if report.quarantined]
     if not sources:
@@ -128,7 +131,7 @@ def _quarantine(manifest: Manifest, show: Formatter) -> None:
         return
     with st.container(horizontal=True, gap="small"):
         source = st.selectbox(_("Source"), sources, key="data.quarantine_source")
-        frame = data.quarantine(source)
+        frame = desk.quarantine(source)
         reasons = frame["reason"].unique().sort().to_list()
         reason = st.selectbox(_("Reason"), [_("All reasons"), *reasons], key="data.quarantine_reason")
     rows = frame.filter(pl.col("reason") == reason) if reason in reasons else frame
@@ -167,7 +170,8 @@ def _heading(name: str) -> str:
     return ours.get(name, name)
 
 
-def _versions(manifest: Manifest, show: Formatter) -> None:
+def _versions(desk: Desk) -> None:
+    manifest, show = desk.manifest, desk.show
     markup.section(_("Versions"), _("Each refresh publishes a new one; the newest is served"))
     columns = [
         Column(_("Version"), "code"),
@@ -180,19 +184,20 @@ def _versions(manifest: Manifest, show: Formatter) -> None:
     rows = [
         [
             each.id,
-            show.moment(data.local(each)),
+            show.moment(desk.local(each)),
             show.day(each.as_of),
             show.decimal(_fate(each.sources).accepted, 0),
             each.content_hash[:12],
             _("served") if each.id == manifest.id else "",
         ]
-        for each in data.versions()
+        for each in desk.versions()
     ]
     st.html(markup.table(columns, rows, _("Versions")))
 
 
-def _meaning(manifest: Manifest, show: Formatter) -> None:
-    rule = data.project().as_of
+def _meaning(desk: Desk) -> None:
+    manifest, show = desk.manifest, desk.show
+    rule = desk.project.as_of
     if rule == "last_day":
         said = _("the last complete day of the data (`as_of: last_day` in rapport.yaml)")
     else:
@@ -201,4 +206,4 @@ def _meaning(manifest: Manifest, show: Formatter) -> None:
         "As of {day}: figures count what happened up to the end of that day, in the time zone {zone}. "
         "It is {rule}. A period that ends later is not over, and is never compared."
     )
-    markup.note(text.format(day=show.day(manifest.as_of), zone=data.project().timezone, rule=said))
+    markup.note(text.format(day=show.day(manifest.as_of), zone=desk.project.timezone, rule=said))

@@ -8,6 +8,7 @@ from typing import Final
 import streamlit as st
 
 from dashboard import data, state
+from dashboard.desk import Desk
 from dashboard.parts import filter_bar, markup
 from dashboard.parts.chart_card import chart_card
 from dashboard.parts.details import open_details
@@ -47,30 +48,33 @@ GOALS: Final = (
     ),
 )
 
+METRICS: Final = tuple(name for _title, _words, names in GOALS for name in names)
+
 
 def render() -> None:
     """Draw the page for the scope that the filter bar holds."""
-    scope, reader = state.scope(), data.reader()
+    desk, scope = data.desk(), state.scope()
     names = [name for _title, _words, group in GOALS for name in group]
-    exported = partial(export, "overview", partial(data.exported, names, scope))
-    markup.head(_("Overview"), reader.chosen(scope), exported)
+    exported = partial(export, "overview", partial(desk.exported, names, scope))
+    markup.head(_("Overview"), desk.read.chosen(scope), exported)
     filter_bar.ignored_note()
+    tiles = {tile.name: tile for tile in desk.tiles(names, scope)}
     for title, words, group in GOALS:
         markup.section(_(title), _(words))
-        kpi_row(data.tiles(group, scope), partial(open_details, scope))
-    _charts(scope)
+        kpi_row([tiles[name] for name in group], partial(open_details, scope))
+    _charts(desk, scope)
 
 
-def _charts(scope: Scope) -> None:
+def _charts(desk: Desk, scope: Scope) -> None:
     markup.section(_("Revenue"), _("How it developed, and which customers moved it"))
     wide, narrow = st.columns([3, 2])
     with wide:
-        chart_card(*trend_card("net_revenue", scope))
+        chart_card(*trend_card(desk, "net_revenue", scope))
     with narrow:
-        chart_card(*bridge_card(scope))
-    by = [name for name in filter_bar.MAIN if name in data.attributes()]
+        chart_card(*bridge_card(desk, scope))
+    by = [name for name in filter_bar.MAIN if name in desk.attributes]
     if by:
         markup.section(_("Active customers"), _("Where they are served, and how they came"))
         for column, attribute in zip(st.columns(len(by)), by, strict=True):
             with column:
-                chart_card(*share_card("active_customers", attribute, scope))
+                chart_card(*share_card(desk, "active_customers", attribute, scope))

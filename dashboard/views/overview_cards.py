@@ -10,11 +10,11 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from dashboard import data
 from dashboard.charts.bars import bars
 from dashboard.charts.layout import Chart
 from dashboard.charts.trend import Trend, trend
 from dashboard.charts.waterfall import Step, waterfall
+from dashboard.desk import Desk
 from dashboard.format import Formatter
 from dashboard.parts.chart_card import Card
 from dashboard.parts.filter_bar import heading
@@ -31,19 +31,19 @@ Drawn = tuple[Card, Chart | None, str]
 """A card, its chart, and what to say when there is none."""
 
 
-def trend_card(name: str, scope: Scope) -> Drawn:
+def trend_card(desk: Desk, name: str, scope: Scope) -> Drawn:
     """A metric through time, beside the year before."""
-    metric, reader, show = data.metric(name), data.reader(), data.formatter()
-    series = data.history(name, scope)
+    metric, reader, show = desk.metric(name), desk.read, desk.show
+    series = desk.history(name, scope)
     periods = [reader.period(code, scope.grain) for code in series.periods]
     value, tick = partial(show.value, unit=metric.unit), partial(show.axis, unit=metric.unit)
     card = Card(
         key=f"trend-{name}",
-        title=_finding(metric, scope, series),
-        note=_note(metric, scope),
+        title=_finding(desk, metric, scope, series),
+        note=_note(desk, metric, scope),
         definition={metric.label: metric.description},
         columns=[Column(_("Period")), Column(metric.label, "number"), Column(_("A year before"), "number")],
-        rows=[
+        rows=lambda: [
             [name, value(float(now)), value(float(before))]
             for name, now, before in zip(periods, series.values, series.prior, strict=True)
         ][::-1],
@@ -69,9 +69,9 @@ def trend_card(name: str, scope: Scope) -> Drawn:
     return card, trend(drawn, value, tick, alt), ""
 
 
-def _finding(metric: Metric, scope: Scope, series: Series) -> str:
+def _finding(desk: Desk, metric: Metric, scope: Scope, series: Series) -> str:
     """What the trend says of the chosen period; the plain name of the measure where nothing can be said."""
-    show, reader = data.formatter(), data.reader()
+    show, reader = desk.show, desk.read
     figure = series.figures.get(scope.period)
     reference = series.figures.get(scope.reference(reader.calendar))
     change = changed(metric, figure, reference, show) if figure and reference else None
@@ -90,40 +90,40 @@ def _finding(metric: Metric, scope: Scope, series: Series) -> str:
     return _("{metric} fell by {change} to {value} in {period}").format(**words)
 
 
-def _note(metric: Metric, scope: Scope) -> str:
+def _note(desk: Desk, metric: Metric, scope: Scope) -> str:
     """Unit, as-of and filters in one line."""
-    show, reader = data.formatter(), data.reader()
+    show, reader = desk.show, desk.read
     unit = show.currency if metric.unit == "money" else ""
-    day = _("as of {day}").format(day=show.day(data.as_of()))
+    day = _("as of {day}").format(day=show.day(desk.as_of))
     return " \N{MIDDLE DOT} ".join(part for part in (metric.label, unit, day, *reader.filters(scope)) if part)
 
 
-def bridge_card(scope: Scope) -> Drawn:
+def bridge_card(desk: Desk, scope: Scope) -> Drawn:
     """From the revenue of the period before to that of this one, by what customers did."""
-    read, show = data.reader(), data.formatter()
+    read, show = desk.read, desk.show
     before, after = (read.period(code, scope.grain) for code in (scope.period - 1, scope.period))
-    items = {row["item"]: row["amount"] for row in data.bridge(scope).iter_rows(named=True)}
+    items = {row["item"]: row["amount"] for row in desk.bridge(scope).iter_rows(named=True)}
     names = {"before": before, **_steps(), "after": after}
     shown = {name: items[name] for name in names if name in ("before", "after", *CORE_STEPS) or items[name]}
-    people = dict(data.bridge(scope).select("item", "customers").iter_rows())
+    people = dict(desk.bridge(scope).select("item", "customers").iter_rows())
     card = Card(
         key="bridge",
-        title=_bridge_finding(items, before, after),
+        title=_bridge_finding(desk, items, before, after),
         note=_("Net revenue, {currency} \N{MIDDLE DOT} the steps add up to the cent").format(
             currency=show.currency
         ),
         definition=_step_words(),
         columns=[Column(_("Step")), Column(_("Amount"), "number"), Column(_("Customers"), "number")],
-        rows=[
+        rows=lambda: [
             [names[name], show.exact_money(amount), show.decimal(people[name], 0)]
             for name, amount in shown.items()
         ],
-        frame=lambda: data.bridge(scope),
+        frame=lambda: desk.bridge(scope),
     )
     steps = [Step(names[name], float(amount), name in ("before", "after")) for name, amount in shown.items()]
     if not any(step.value for step in steps):
         return card, None, _("No revenue in either period.")
-    alt = f"{card.title}: " + ", ".join(f"{row[0]} {row[1]}" for row in card.rows)
+    alt = f"{card.title}: " + ", ".join(f"{row[0]} {row[1]}" for row in card.rows())
     tick = partial(show.axis, unit="money")
     return card, waterfall(steps, tick, partial(_signed, show), alt, height=300), ""
 
@@ -158,9 +158,9 @@ def _step_words() -> dict[str, str]:
     }
 
 
-def _bridge_finding(items: Mapping[str, Decimal], before: str, after: str) -> str:
+def _bridge_finding(desk: Desk, items: Mapping[str, Decimal], before: str, after: str) -> str:
     """The largest gain and the largest loss, in one sentence."""
-    show, names = data.formatter(), _steps()
+    show, names = desk.show, _steps()
     gain, loss = (pick(names, key=lambda name: items[name]) for pick in (max, min))
     if items[gain] <= 0 or items[loss] >= 0:
         return _("Net revenue from {before} to {after}").format(before=before, after=after)
@@ -181,22 +181,22 @@ def _people_of() -> dict[str, str]:
     }
 
 
-def share_card(name: str, attribute: str, scope: Scope) -> Drawn:
+def share_card(desk: Desk, name: str, attribute: str, scope: Scope) -> Drawn:
     """A count in the scope's period, by the values of an attribute, the largest first."""
-    metric, show = data.metric(name), data.formatter()
-    rows = data.split(name, attribute, scope)
+    metric, show = desk.metric(name), desk.show
+    rows = desk.split(name, attribute, scope)
     names = [value or _("not known") for value in rows["by"]]
     values = rows["value"].to_list()
     total = sum(values)
     card = Card(
         key=f"{name}-by-{attribute}",
-        title=_share_finding(metric, names, values, total),
+        title=_share_finding(desk, metric, names, values, total),
         note=_("{metric} by {attribute} \N{MIDDLE DOT} n = {n}").format(
             metric=metric.label, attribute=heading(attribute).lower(), n=show.decimal(total, 0)
         ),
         definition={metric.label: metric.description},
         columns=[Column(heading(attribute)), Column(metric.label, "number"), Column(_("Share"), "number")],
-        rows=[
+        rows=lambda: [
             [value, show.decimal(n, 0), show.percent(n / total)]
             for value, n in zip(names, values, strict=True)
         ],
@@ -208,10 +208,10 @@ def share_card(name: str, attribute: str, scope: Scope) -> Drawn:
     return card, bars(names, values, partial(show.value, unit=metric.unit), alt), ""
 
 
-def _share_finding(metric: Metric, names: list[str], values: list[float], total: float) -> str:
+def _share_finding(desk: Desk, metric: Metric, names: list[str], values: list[float], total: float) -> str:
     if not total:
         return metric.label
-    share = data.formatter().percent(values[0] / total, 0)
+    share = desk.show.percent(values[0] / total, 0)
     return _("{name} holds {share} of {metric}").format(
         name=names[0], share=share, metric=metric.label.lower()
     )

@@ -33,7 +33,9 @@ CHARTS = {
     "gaps": a_trend(values=np.where(np.arange(24) % 5, np.linspace(1, 2, 24), np.nan), prior=None),
     "bars": bars(["East", "West"], [3, 1], money, "Customers by region"),
     "effects": effects(["East", "West"], [3, -1], money, "What changed"),
-    "bridge": waterfall([Step("May", 10, True), Step("New", 4), Step("Jun", 14, True)], money, money, "Bridge"),
+    "bridge": waterfall(
+        [Step("May", 10, True), Step("New", 4), Step("Jun", 14, True)], money, money, "Bridge"
+    ),
 }
 
 
@@ -76,7 +78,10 @@ def test_the_running_period_is_set_apart():
 def test_the_prior_year_is_dotted_and_named_at_its_end():
     chart = a_trend()
     assert chart.figure["data"][0]["line"]["dash"] == "dot"
-    assert [label["text"] for label in chart.figure["layout"]["annotations"]] == ["<b>$2,000,000</b>", "Prior year"]
+    assert [label["text"] for label in chart.figure["layout"]["annotations"]] == [
+        "<b>$2,000,000</b>",
+        "Prior year",
+    ]
 
 
 def test_labels_that_would_touch_are_moved_apart():
@@ -93,7 +98,10 @@ def test_effects_are_coloured_by_what_is_good():
 
 def test_a_waterfall_has_room_for_every_level():
     figure = waterfall(
-        [Step("May", 100, True), Step("New", 80), Step("Lost", -200), Step("Jun", -20, True)], money, money, "x"
+        [Step("May", 100, True), Step("New", 80), Step("Lost", -200), Step("Jun", -20, True)],
+        money,
+        money,
+        "x",
     ).figure
     low, high = figure["layout"]["xaxis"]["range"]
     assert low < -20

@@ -52,7 +52,13 @@ def test_a_change_carries_its_sign(change, unit, text):
 
 def test_money_is_rounded_half_up_like_an_invoice():
     halves = ("0.005", "0.015", "0.025", "2.675", "-0.005")
-    assert [US.exact_money(Decimal(half)) for half in halves] == ["$0.01", "$0.02", "$0.03", "$2.68", "-$0.01"]
+    assert [US.exact_money(Decimal(half)) for half in halves] == [
+        "$0.01",
+        "$0.02",
+        "$0.03",
+        "$2.68",
+        "-$0.01",
+    ]
 
 
 def test_exact_money_keeps_the_cent_of_a_sum_beyond_floats():
@@ -78,7 +84,12 @@ def test_dates_name_their_month_in_the_order_of_the_locale():
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [(0, "money", "$0"), (500_000, "money", "$500K"), (1_500_000, "money", "$1.5M"), (0.5, "rate", "50\u202f%")],
+    [
+        (0, "money", "$0"),
+        (500_000, "money", "$500K"),
+        (1_500_000, "money", "$1.5M"),
+        (0.5, "rate", "50\u202f%"),
+    ],
 )
 def test_ticks_are_short(value, unit, text):
     assert US.axis(value, unit) == text

@@ -4,12 +4,14 @@ A test that needs a database, a browser or the real data asks for the fixture of
 absent the test skips and says what to install; with `REQUIRE_SERVICES=1` the same absence is a failure.
 """
 
+import ast
 import json
 import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +24,7 @@ from dashboard.cli import app
 REPOSITORY = Path(__file__).parents[1]
 POSTGRES = ("postgresql://postgres@127.0.0.1:5432/postgres", "postgresql:///postgres")
 MARIADB = ("mysql+pymysql://root@127.0.0.1:3306/mysql",)
+_PASSED_OVER: dict[str, list[str]] = {}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 REAL_DATA = (
     "airlinesat/airlinesat.csv",
@@ -36,6 +39,31 @@ REAL_DATA = (
     "olist/product_category_name_translation.csv",
     "online_retail/online_retail_2010_2011.parquet",
 )
+
+
+def _absent_tools(path: Path) -> list[str]:
+    """The modules that a test file imports and that are not installed."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    named = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    named += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    return sorted({name for name in (module.split(".")[0] for module in named) if find_spec(name) is None})
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Passes over a file that needs the test extra where that is not installed; the summary says so."""
+    if collection_path.suffix != ".py" or REPOSITORY / "tests" not in collection_path.parents:
+        return None
+    absent = _absent_tools(collection_path)
+    if not absent or os.environ.get("REQUIRE_SERVICES") == "1":
+        return None
+    _PASSED_OVER[collection_path.relative_to(REPOSITORY).as_posix()] = absent
+    return True
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Names the files that were passed over, and what they need."""
+    for name, absent in _PASSED_OVER.items():
+        terminalreporter.write_line(f"SKIPPED {name}: needs {', '.join(absent)} (pip install -e '.[test]')")
 
 
 def _unavailable(reason: str) -> NoReturn:

@@ -18,8 +18,7 @@ from dashboard.text import later
 class Page:
     """A page: its address, its place in the navigation, and the module whose `render()` draws it.
 
-    `filters` says whether the filter bar stands beside it; `needs_data` whether it can only be drawn when the
-    store holds a version.
+    `filters` says whether the filter bar stands beside it.
     """
 
     path: str
@@ -29,7 +28,11 @@ class Page:
     view: str
     help: str
     filters: bool = True
-    needs_data: bool = True
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that the page shows, as its module lists them under `METRICS`."""
+        return getattr(import_module(self.view), "METRICS", ())
 
     def render(self) -> None:
         """Draw the page; its module is imported when it is first opened."""
@@ -46,6 +49,15 @@ PAGES: Final[tuple[Page, ...]] = (
         later(
             "The goals of customer relationship management, the business in numbers, and what moved revenue."
         ),
+    ),
+    Page(
+        "definitions",
+        later("Definitions"),
+        "menu_book",
+        later("Foundations"),
+        "dashboard.views.definitions",
+        later("What every figure means, where it comes from, and what happens when a definition is edited."),
+        filters=False,
     ),
     Page(
         "data",

@@ -10,10 +10,15 @@ import gc
 import logging
 import os
 import sys
+import threading
+import time
+import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -72,9 +77,11 @@ def serve(
     code 1 when the port is taken.
     """
     _name_project(project_folder, store)
+    if open_browser:
+        threading.Thread(target=_open_when_ready, args=(host, port), daemon=True).start()
     # Streamlit looks for `.streamlit/config.toml` beside the file that `sys.argv` names.
     sys.argv = [str(APP)]
-    application().run(config=settings(host, port, open_browser=open_browser))
+    application().run(config=settings(host, port))
 
 
 def application() -> st.App:
@@ -84,12 +91,12 @@ def application() -> st.App:
     return app
 
 
-def settings(host: str, port: int, *, open_browser: bool) -> dict[str, Any]:
+def settings(host: str, port: int) -> dict[str, Any]:
     """What is set on top of `.streamlit/config.toml` when the command line starts the server."""
     return {
         "server.address": host,
         "server.port": port,
-        "server.headless": not open_browser,
+        "server.headless": True,
         "server.fileWatcherType": "none",
     }
 
@@ -176,6 +183,21 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, with_headers)
+
+
+def _open_when_ready(host: str, port: int) -> None:
+    """Open a browser once the server answers; Streamlit opens none for an application of one's own."""
+    address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+    for _try in range(240):
+        try:
+            urlopen(f"{address}/api/ready", timeout=2).close()
+        except HTTPError:
+            break
+        except OSError:
+            time.sleep(0.25)
+        else:
+            break
+    webbrowser.open(address)
 
 
 def _name_project(folder: Path | None, store: Path | None) -> None:

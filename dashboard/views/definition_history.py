@@ -53,23 +53,22 @@ def draw(desk: Desk, name: str) -> None:
 
 def sayings(desk: Desk, name: str) -> list[Said]:
     """What the definition of a metric said, the newest first; versions that left it alone are passed over."""
-    located = desk.definitions.located[name]
-    folder = desk.workspace.folder
-    file = own_file(folder, located.document)
-    kept = [(version.text, version.since) for version in history.versions(file)]
-    if file.is_file() and (not kept or kept[0][0] != (now := file.read_text(encoding="utf-8"))):
-        written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-        kept.insert(0, (now, written))
-    found = [Said(text, since) for whole, since in kept if (text := _part(file, whole, name))]
+    file = own_file(desk.workspace.folder, desk.definitions.located[name].document)
     shipped = _shipped(name)
+    found = [Said(_part(file, text, name) or shipped, since) for text, since in _texts(file)]
     if shipped:
-        found.append(Said(shipped, None))
-    different = [each for each, older in zip(found, [*found[1:], None], strict=True) if _differs(each, older)]
-    return different if file.is_file() or not found else [found[-1], *different]
+        found = [*([] if file.is_file() else [Said(shipped, None)]), *found, Said(shipped, None)]
+    older = [said.text for said in found[1:]] + [""]
+    return [said for said, before in zip(found, older, strict=True) if said.text != before]
 
 
-def _differs(said: Said, older: Said | None) -> bool:
-    return older is None or said.text != older.text
+def _texts(file: Path) -> list[tuple[str, datetime]]:
+    """What a file said since when, the newest first; an edit by hand that is not kept yet among them."""
+    kept = [(version.text, version.since) for version in history.versions(file)]
+    now = file.read_text(encoding="utf-8") if file.is_file() else None
+    if now is None or (kept and kept[0][0] == now):
+        return kept
+    return [(now, datetime.fromtimestamp(file.stat().st_mtime, UTC)), *kept]
 
 
 def _part(file: Path, text: str, name: str) -> str:
@@ -90,9 +89,8 @@ def _when(desk: Desk, said: Said) -> str:
 
 
 def _mark(at: int, said: Said) -> str:
-    if at == 0:
-        return _("in the file now")
-    return _("comes with the product") if said.since is None else ""
+    notes = [_("in force") if at == 0 else "", _("comes with the product") if said.since is None else ""]
+    return ", ".join(note for note in notes if note)
 
 
 def _restore(desk: Desk, name: str, said: Said) -> None:
@@ -100,7 +98,7 @@ def _restore(desk: Desk, name: str, said: Said) -> None:
     now = datetime.now(UTC)  # noqa: TID251  # the clock of a click; it is passed down
     draft = workbench.draft(desk, name)
     text: str | None = draft.file_text(said.text)
-    if said.since is None:
+    if said.text == _shipped(name):
         text = without(open_document(draft.file), name)
     if text is None:
         history.remove(draft.file)

@@ -122,6 +122,9 @@ def _plain(column: pl.Series) -> pl.Series:
 
 def _cells(column: pl.Series, seed: np.uint64) -> Words:
     """One hash a row."""
+    null = _mix(np.array([seed ^ _NULL]))
+    if column.null_count() == len(column):
+        return np.repeat(null, len(column))
     plain = _plain(column)
     words = _words(plain)
     hashes = _mix(words[:, 0] ^ seed)
@@ -133,7 +136,7 @@ def _cells(column: pl.Series, seed: np.uint64) -> Words:
     elif words.shape[1] > 1:
         hashes = _mix(hashes ^ words[:, 1])
     if column.null_count():
-        hashes[column.is_null().to_numpy()] = _mix(np.array([seed ^ _NULL]))[0]
+        hashes[column.is_null().to_numpy()] = null[0]
     return hashes
 
 

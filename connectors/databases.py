@@ -22,7 +22,7 @@ from connectors.content import Content, content_of
 from connectors.dialects import DIALECTS, TIMEOUT_SECONDS, Columns, Dialect, quoted
 from connectors.errors import SourceError
 from connectors.manifest import SourceFile
-from connectors.raw import REJECTED, ROW, Piece, Raw
+from connectors.raw import COLUMN, REASON, REJECTED, ROW, VALUE, Piece, Raw
 from connectors.sources import DatabaseSource
 
 BATCH_ROWS: Final = 50_000
@@ -70,7 +70,7 @@ class _Pull:
             content += content_of(batch)
         file = SourceFile(path=shown, rows=content.rows, fingerprint=content.hex)
         frame = pl.scan_parquet(paths, glob=False)
-        return Piece(frame, file, self._notes(), pl.concat(rejected), text=False)
+        return Piece(frame, file, self._notes(), pl.concat(rejected))
 
     def _batches(self) -> Iterator[pl.DataFrame]:
         kept = self.columns.kept
@@ -88,9 +88,9 @@ class _Pull:
         found = [
             rows.filter(pl.col(column.name).is_not_null() & column.parsed.is_null()).select(
                 ROW,
-                pl.lit(column.name).alias("column"),
-                pl.col(column.name).alias("value"),
-                pl.lit(f"`{column.name}` is no {_kind(column.dtype)} that fits").alias("reason"),
+                pl.lit(column.name).alias(COLUMN),
+                pl.col(column.name).alias(VALUE),
+                pl.lit(f"`{column.name}` is no {_kind(column.dtype)} that fits").alias(REASON),
                 *(pl.col(other.name).cast(pl.String) for other in self.columns.kept),
             )
             for column in parsed

@@ -17,7 +17,7 @@ import polars as pl
 from connectors.encodings import BROKEN, Survey, encoding_of, survey, transcode
 from connectors.errors import SourceError
 from connectors.manifest import SourceFile
-from connectors.raw import REJECTED, ROW, Piece, headings
+from connectors.raw import COLUMN, REASON, REJECTED, ROW, VALUE, Piece, headings
 from connectors.records import Record, Records, split
 from connectors.sources import CsvSource, TextSource
 
@@ -248,7 +248,7 @@ class _Mending:
         text = record.text.replace(BROKEN, "") if self.layout.text.marked else record.text
         fields = [one.replace(BROKEN, "") if self.layout.text.marked else one for one in record.fields or []]
         original = dict(zip(self.layout.names, fields, strict=False))
-        self.rejected.append({ROW: self.rows, "column": "", "value": text, "reason": fault, **original})
+        self.rejected.append({ROW: self.rows, COLUMN: "", VALUE: text, REASON: fault, **original})
         self.rows += 1
 
 
@@ -285,5 +285,5 @@ def _unfit(odd: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     )
     fields = (parts.list.get(at, null_on_oob=True).alias(name) for at, name in enumerate(names))
     return odd.select(
-        ROW, pl.lit("").alias("column"), pl.col("line").alias("value"), reason.alias("reason"), *fields
+        ROW, pl.lit("").alias(COLUMN), pl.col("line").alias(VALUE), reason.alias(REASON), *fields
     )

@@ -104,7 +104,7 @@ def read_parquet(path: Path, shown: str) -> Piece:
     frame = frame.with_columns(pl.col(binary).cast(pl.String, strict=False)).drop(nested)
     notes = [f"{shown}: column `{name}` holds nested values and is left out" for name in nested]
     file = SourceFile(path=shown, bytes=path.stat().st_size, rows=rows, fingerprint=_fingerprint(path))
-    return Piece(frame.with_row_index(ROW), file, tuple(notes), text=False)
+    return Piece(frame.with_row_index(ROW), file, tuple(notes))
 
 
 def _fingerprint(path: Path) -> str:

@@ -10,13 +10,12 @@ import polars as pl
 from config.errors import suggestion
 from connectors import values
 from connectors.errors import SourceError
-from connectors.raw import OWN, ROW, Raw
+from connectors.raw import MET, OWN, ROW, Raw
 from connectors.sources import ColumnMap, Join, Source
 from connectors.steps import inline
 from connectors.tables import keys
 
 _UNMATCHED: Final = "(unmatched)"
-_FOUND: Final = "(found)"
 _KEY: Final = "(key)"
 
 
@@ -25,12 +24,14 @@ class Joined:
     """The rows of a source with those of the others beside them.
 
     `unmatched` counts joined rows without a match by its reason; they are not in `raw`. `own` counts rows of
-    the source itself in the same way.
+    the source itself that are in none of the joined rows, in the same way. `met` holds the row numbers of the
+    other sources that some row met.
     """
 
     raw: Raw
     unmatched: Mapping[str, int]
     own: Mapping[str, int]
+    met: Mapping[str, pl.Series]
 
 
 def joined(source: Source, raw: Raw, other: Callable[[str], tuple[Source, Raw]], target: Path) -> Joined:
@@ -52,15 +53,27 @@ def joined(source: Source, raw: Raw, other: Callable[[str], tuple[Source, Raw]],
 
 def _counted(source: Source, raw: Raw, found: pl.LazyFrame, origins: Mapping[str, Source]) -> Joined:
     reasons = {at: join.reason or f"no match in `{join.source}`" for at, join in enumerate(source.joins, 1)}
-    counts = found.group_by(_UNMATCHED).agg(pl.len(), pl.col(OWN).n_unique().alias("own")).collect()
-    rows = int(counts["len"].sum())
-    unmatched = {reasons[at]: n for at, n, _ in counts.sort(_UNMATCHED).iter_rows() if at}
-    own = {reasons[at]: n for at, _, n in counts.sort(_UNMATCHED).iter_rows() if at}
-    frame = found.filter(pl.col(_UNMATCHED) == 0).drop(_UNMATCHED)
-    result = replace(
-        raw, frame=frame, rows=rows, rejected=raw.rejected.clear(), origins=origins, notes=(), heads=()
+    own = found.group_by(OWN).agg(pl.min(_UNMATCHED))
+    met = {join.source: found.select(pl.col(_met(join)).drop_nulls().unique()) for join in source.joins}
+    rows, joined_rows, own_rows, *others = pl.collect_all(
+        [found.select(pl.len()), _by_reason(found), _by_reason(own), *met.values()]
     )
-    return Joined(result, unmatched, own)
+    frame = found.filter(pl.col(_UNMATCHED) == 0).drop(_UNMATCHED)
+    result = replace(raw, frame=frame, rows=rows.item(), rejected=raw.rejected.clear(), origins=origins)
+    return Joined(
+        replace(result, notes=(), heads=()),
+        {reasons[at]: n for at, n in joined_rows.iter_rows()},
+        {reasons[at]: n for at, n in own_rows.iter_rows()},
+        {name: frame.to_series() for name, frame in zip(met, others, strict=True)},
+    )
+
+
+def _by_reason(rows: pl.LazyFrame) -> pl.LazyFrame:
+    return rows.filter(pl.col(_UNMATCHED) > 0).group_by(_UNMATCHED).len().sort(_UNMATCHED)
+
+
+def _met(join: Join) -> str:
+    return f"{MET}{join.source})"
 
 
 def _beside(
@@ -78,12 +91,12 @@ def _beside(
     beside = right.frame.select(
         *(_key(name, right.columns[name]).alias(key) for name, key in zip(theirs, names, strict=True)),
         *(pl.col(name).alias(new) for name, new in renames.items()),
-        pl.lit(value=True).alias(_FOUND),
+        pl.col(ROW).alias(_met(join)),
     )
     found = left.join(beside, on=names, how="left", maintain_order="left")
-    missing = pl.lit(join.how == "inner") & pl.col(_FOUND).is_null() & (pl.col(_UNMATCHED) == 0)
+    missing = pl.lit(join.how == "inner") & pl.col(_met(join)).is_null() & (pl.col(_UNMATCHED) == 0)
     code = pl.when(missing).then(pl.lit(at, pl.UInt8)).otherwise(pl.col(_UNMATCHED))
-    return found.with_columns(code.alias(_UNMATCHED)).drop(_FOUND, *names)
+    return found.with_columns(code.alias(_UNMATCHED)).drop(names)
 
 
 def _renames(join: Join, right: Raw, origins: Mapping[str, Source]) -> dict[str, str]:

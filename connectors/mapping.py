@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -59,9 +60,9 @@ class _Expression(NamedTuple):
 class Plan:
     """How the rows of a source become rows of a table.
 
-    `rows` has ROW, `DROP`, our columns (`ours:name`) and the flags of checks and repairs (`check:0`,
-    `repair:0`) in their order. `subjects` are the columns that show our columns: theirs, where one of theirs
-    is taken as it is, else ours.
+    `rows` has ROW, `DROP`, our columns (`ours:name`), a flag for every check (`check:0`) and the number of
+    repaired cells of every kind (`repair:0`), in their order. `subjects` names the columns that show ours:
+    theirs where one of theirs is taken as it is. `notes` say what was filled in.
     """
 
     rows: pl.LazyFrame
@@ -70,6 +71,7 @@ class Plan:
     drops: tuple[str, ...]
     repairs: tuple[str, ...]
     subjects: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def plan(raw: Raw, source: Source, project: Project, now: datetime) -> Plan:
@@ -100,7 +102,7 @@ class _Mapper:
             raise SourceErrors(self.faults)
         flags = [bad.fill_null(value=False).alias(f"check:{at}") for at, (_, bad) in enumerate(self.checks)]
         repairs = [
-            pl.any_horizontal(conditions).fill_null(value=False).alias(f"repair:{at}")
+            pl.sum_horizontal(conditions).fill_null(0).cast(pl.UInt16).alias(f"repair:{at}")
             for at, conditions in enumerate(self.repairs.values())
         ]
         values = (expr.alias(f"ours:{name}") for name, expr in ours.items())
@@ -110,7 +112,7 @@ class _Mapper:
             tuple(check for check, _ in self.checks),
             tuple(f.reason for f in self.source.filters),
         )
-        return Plan(rows, tuple(ours), checks, reasons, tuple(self.repairs), self.subjects)
+        return Plan(rows, tuple(ours), checks, reasons, tuple(self.repairs), self.subjects, self._notes)
 
     @contextmanager
     def _collecting(self, where: str) -> Iterator[None]:
@@ -279,8 +281,18 @@ class _Mapper:
         if least is not None:
             self.checks.append((Check(subject, f"`{subject}` is below {least:g}"), value < least))
         if parsed.expr is not None and name not in _AHEAD and column.dtype.is_temporal():
-            latest = self.now if column.dtype == INSTANT else self.now.date()
+            latest = self.now if column.dtype == INSTANT else self._today
             self.checks.append((Check(subject, f"`{subject}` is in the future"), value > latest))
+
+    @property
+    def _today(self) -> date:
+        return self.now.astimezone(ZoneInfo(self.project.timezone)).date()
+
+    @property
+    def _notes(self) -> tuple[str, ...]:
+        given = {*self.source.columns}
+        defaults = DEFAULTS.get(self.source.table, {})
+        return tuple(f"`{name}`: {words}" for name, words in defaults.items() if name not in given)
 
     def _returns(self, ours: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
         """Whether a line is a return: as mapped, else a negative amount. No return has a positive one."""

@@ -16,7 +16,14 @@ ROW: Final = "(row)"
 OWN: Final = "(own row)"
 """Column of joined rows: the row number of the source that the others were joined to."""
 
-REJECTED: Final = {ROW: pl.UInt32, "column": pl.String, "value": pl.String, "reason": pl.String}
+MET: Final = "(row of "
+"""What the columns of joined rows begin with that hold the row number of another source."""
+
+COLUMN: Final = "(column)"
+VALUE: Final = "(value)"
+REASON: Final = "(reason)"
+
+REJECTED: Final = {ROW: pl.UInt32, COLUMN: pl.String, VALUE: pl.String, REASON: pl.String}
 """Columns of rejected rows that stand before the original ones."""
 
 
@@ -25,7 +32,7 @@ class Piece:
     """The rows of one file, numbered from 0.
 
     `span` is the number of row numbers that the file uses (more than its rows where blank lines were passed
-    over), `twice` the column names that stand more than once, `text` whether every column is still text.
+    over), `twice` the column names that stand more than once.
     """
 
     frame: pl.LazyFrame
@@ -33,7 +40,6 @@ class Piece:
     notes: tuple[str, ...] = ()
     rejected: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REJECTED))
     twice: frozenset[str] = frozenset()
-    text: bool = True
     span: int | None = None
 
 
@@ -41,8 +47,8 @@ class Piece:
 class Raw:
     """The rows of a source.
 
-    `frame` holds their columns and `ROW`, without the rows in `rejected`, which has ROW, column, value and
-    reason and then the original columns as far as they could be told apart. `starts` is the first row number
+    `frame` holds their columns and `ROW`, without the rows in `rejected`, which has the columns of REJECTED
+    and then the original ones as far as they could be told apart. `starts` is the first row number
     of each file; `rows` counts all rows, the rejected ones included. `lacking` names, for a column that not
     every file has, the files without it, and `origins` the source of a column that was joined.
     """
@@ -56,7 +62,6 @@ class Raw:
     notes: tuple[str, ...] = ()
     twice: frozenset[str] = frozenset()
     lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    text: bool = True
     origins: Mapping[str, Source] = field(default_factory=dict)
     heads: tuple[pl.LazyFrame, ...] = ()
 
@@ -76,7 +81,6 @@ class Raw:
             tuple(note for piece in pieces for note in piece.notes),
             frozenset(name for piece in pieces for name in piece.twice),
             _lacking(pieces),
-            all(piece.text for piece in pieces),
             heads=tuple(piece.frame.drop(ROW) for piece in pieces),
         )
 
@@ -89,7 +93,11 @@ class Raw:
     @property
     def columns(self) -> dict[str, pl.DataType]:
         """Their columns with their types."""
-        return {name: dtype for name, dtype in self.frame.collect_schema().items() if name not in (ROW, OWN)}
+        return {
+            name: dtype
+            for name, dtype in self.frame.collect_schema().items()
+            if name not in (ROW, OWN) and not name.startswith(MET)
+        }
 
 
 def _shifted(frame: pl.LazyFrame, start: int) -> pl.LazyFrame:

@@ -26,7 +26,7 @@ from connectors.tables import TABLES, dtypes, keys
 
 Progress = Callable[[str, float], None]
 
-_REPAIRS: Final = "(repairs)"
+_UNMET: Final = "no row of another source refers to it"
 _READ: Final = 0.3
 """Share of the work that reading takes."""
 
@@ -77,8 +77,13 @@ class _Load:
     repeated: pl.Series = field(default_factory=lambda: pl.Series(ROW, [], pl.UInt32))
     clashing: pl.DataFrame = field(default_factory=pl.DataFrame)
 
+    @property
+    def repairs(self) -> list[str]:
+        """The columns that count the repaired cells of a row."""
+        return [f"repair:{at}" for at in range(len(self.plan.repairs))]
+
     def rows(self) -> pl.LazyFrame:
-        """The accepted rows, without those found to repeat a key."""
+        """The accepted rows with their numbers and repairs, without those found to repeat a key."""
         rows = pl.scan_parquet(self.accepted)
         return rows.filter(~pl.col(ROW).is_in(self.repeated.implode())) if self.repeated.len() else rows
 
@@ -102,6 +107,7 @@ class _Staging:
     faults: list[SourceError] = field(default_factory=list)
     reports: dict[str, SourceReport] = field(default_factory=dict)
     quarantine: dict[str, pl.LazyFrame] = field(default_factory=dict)
+    met: dict[str, list[pl.Series]] = field(default_factory=dict)
 
     def run(self) -> Staged:
         listed = self.sources.sources
@@ -165,6 +171,8 @@ class _Staging:
             found = joined(source, raw, self._other, self.workdir / f"{source.name}.joined")
             self._report_own(source, raw, found)
             raw, unmatched = found.raw, dict(found.unmatched)
+            for name, rows_met in found.met.items():
+                self.met.setdefault(name, []).append(rows_met)
         rows, merged = raw.rows, 0
         if source.duplicates == "merge":
             raw, merged = _merged(raw)
@@ -186,17 +194,18 @@ class _Staging:
         flags = [f"check:{at}" for at in range(len(load.plan.checks))]
         good = (pl.col(DROP) == 0) & ~pl.any_horizontal(pl.lit(value=False), *flags)
         ours = (pl.col(f"ours:{name}").alias(name) for name in load.plan.columns)
-        accepted = load.plan.rows.filter(good).select(ROW, *ours, _repairs(load.plan).alias(_REPAIRS))
+        accepted = load.plan.rows.filter(good).select(ROW, *ours, *load.repairs)
         rest = load.plan.rows.filter(~good).select(ROW, DROP, *flags)
-        pl.collect_all([
-            accepted.sink_parquet(load.accepted, compression="lz4", lazy=True),
-            rest.sink_parquet(load.rest, compression="lz4", lazy=True),
-        ])  # fmt: skip
+        with _told(load.source):
+            pl.collect_all([
+                accepted.sink_parquet(load.accepted, compression="lz4", lazy=True),
+                rest.sink_parquet(load.rest, compression="lz4", lazy=True),
+            ])  # fmt: skip
 
     def _find_repeated(self, table: str, loads: Sequence[_Load]) -> None:
         if not loads or (len(loads) == 1 and _numbered(loads[0].source, table)):
             return
-        parts = [pl.scan_parquet(load.accepted).drop(_REPAIRS) for load in loads]
+        parts = [pl.scan_parquet(load.accepted).drop(load.repairs) for load in loads]
         found = repeated_keys(parts, keys(table))
         for at, load in enumerate(loads):
             load.set_aside(found.filter(pl.col(PART) == at))
@@ -208,18 +217,25 @@ class _Staging:
         if quarantined:
             self.quarantine[load.source.name] = pl.scan_parquet(target)
         accepted = pl.scan_parquet(load.accepted).select(pl.len()).collect().item() - load.repeated.len()
+        unmet = self._unmet(load, accepted)
         self.reports[load.source.name] = SourceReport(
             name=load.source.name,
             table=load.source.table,
             files=load.raw.files,
             rows_read=load.rows_read,
-            accepted=accepted,
+            accepted=accepted - unmet,
             quarantined=quarantined,
-            filtered={**load.unmatched, **_filtered(load)},
+            filtered={**load.unmatched, **_filtered(load), _UNMET: unmet},
             merged=load.merged,
             repaired=_repaired(load),
-            notes=load.raw.notes,
+            notes=(*load.raw.notes, *load.plan.notes),
         )
+
+    def _unmet(self, load: _Load, accepted: int) -> int:
+        """Rows of a source that is only joined which no row of another source refers to."""
+        if load.source.table:
+            return 0
+        return accepted - pl.concat(self.met[load.source.name]).n_unique()
 
     def _report_own(self, source: Source, raw: Raw, found: Joined) -> None:
         """What became of a source's own rows when others were joined to it."""
@@ -251,18 +267,23 @@ def _merged(raw: Raw) -> tuple[Raw, int]:
     return replace(raw, frame=raw.frame.filter(~pl.col(ROW).is_in(again.implode()))), again.len()
 
 
-def _repairs(made: Plan) -> pl.Expr:
-    """The repairs of a row as the bits of one number."""
-    bits = [pl.col(f"repair:{at}").cast(pl.UInt16) * 2**at for at in range(len(made.repairs))]
-    return pl.sum_horizontal(bits).cast(pl.UInt16) if bits else pl.lit(0, pl.UInt16)
+@contextmanager
+def _told(source: Source) -> Iterator[None]:
+    """A fault that shows only while the rows are read; a fault of the disk is left to who owns the disk."""
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        if "os error" in str(error):
+            raise
+        where, fault = f"source `{source.name}`", str(error).strip().split("\n")[0]
+        raise SourceError(where, f"cannot be read ({fault})", "Check that its files are whole") from error
 
 
 def _repaired(load: _Load) -> dict[str, int]:
-    counts = load.rows().group_by(_REPAIRS).len().collect()
-    return {
-        what: sum(n for bits, n in counts.iter_rows() if bits >> at & 1)
-        for at, what in enumerate(load.plan.repairs)
-    }
+    if not load.repairs:
+        return {}
+    counts = load.rows().select(pl.col(load.repairs).cast(pl.Int64).sum()).collect()
+    return dict(zip(load.plan.repairs, counts.row(0), strict=True))
 
 
 def _filtered(load: _Load) -> dict[str, int]:
@@ -293,7 +314,7 @@ def _faults(load: _Load) -> tuple[pl.LazyFrame, tuple[Check, ...]]:
 
 def _table(name: str, loads: Sequence[_Load]) -> pl.LazyFrame:
     """All rows of a table, every canonical column first."""
-    rows = pl.concat([load.rows().drop(ROW, _REPAIRS) for load in loads], how="diagonal_relaxed")
+    rows = pl.concat([load.rows().drop(ROW, *load.repairs) for load in loads], how="diagonal_relaxed")
     types, there = dtypes(name), rows.collect_schema().names()
     canonical = [pl.col(n) if n in there else pl.lit(None, t).alias(n) for n, t in types.items()]
     return rows.select(*canonical, *(pl.col(n) for n in there if n not in types))

@@ -79,7 +79,6 @@ def test_a_table_is_read_with_the_types_of_its_cells(shop: Shop):
     assert_frame_equal(rows(raw), expected)
     assert raw.frame.collect()[ROW].to_list() == [0, 1, 2]
     assert raw.rows == 3
-    assert raw.text is False
     assert [file.path for file in raw.files] == ["sqlite: orders"]
 
 

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 import connectors.dialects
 from connectors.databases import read_database
 from connectors.errors import SourceError
-from connectors.raw import ROW, Raw
+from connectors.raw import COLUMN, REASON, ROW, VALUE, Raw
 from connectors.sources import DatabaseSource
 
 pytestmark = pytest.mark.database
@@ -125,7 +125,7 @@ def test_postgres_cells_that_are_no_value_are_rejected_with_their_rows(postgres:
     raw = read(tmp_path, postgres, query="SELECT * FROM odd ORDER BY id")
     assert rows(raw)["id"].to_list() == [4]
     assert raw.rows == 4
-    assert raw.rejected.select(ROW, "column", "value", "reason", "id").rows() == [
+    assert raw.rejected.select(ROW, COLUMN, VALUE, REASON, "id").rows() == [
         (0, "on_day", "infinity", "`on_day` is no date that fits", "1"),
         (1, "amount", "NaN", "`amount` is no number that fits", "2"),
         (2, "at", "-infinity", "`at` is no time that fits", "3"),
@@ -242,7 +242,7 @@ def test_mariadb_every_type_is_read_exactly(mariadb: str, tmp_path: Path):
 
 def test_mariadb_dates_that_are_none_are_rejected(mariadb: str, tmp_path: Path):
     raw = read(tmp_path, mariadb, **{"from": "odd"})
-    assert raw.rejected.select("column", "value").rows() == [("on_day", "0000-00-00")]
+    assert raw.rejected.select(COLUMN, VALUE).rows() == [("on_day", "0000-00-00")]
     assert rows(raw)["id"].to_list() == [2]
 
 

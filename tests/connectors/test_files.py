@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import SourceError
 from connectors.files import locate, read_files
-from connectors.raw import ROW, Raw
+from connectors.raw import REASON, ROW, VALUE, Raw
 from connectors.sources import CsvSource, ExcelSource, ParquetSource, TextSource
 
 
@@ -31,7 +31,7 @@ def rows(raw: Raw) -> list[tuple[object, ...]]:
 
 
 def rejected(raw: Raw) -> list[tuple[int, str]]:
-    return [(row[ROW] + 1, row["reason"]) for row in raw.rejected.iter_rows(named=True)]
+    return [(row[ROW] + 1, row[REASON]) for row in raw.rejected.iter_rows(named=True)]
 
 
 @pytest.mark.parametrize(("mark", "name"), [(",", "comma"), (";", "semicolon"), ("\t", "tab"), ("|", "bar")])
@@ -114,7 +114,7 @@ def test_open_quote_before_nothing_but_plain_lines_costs_one_row(folder: Path) -
 def test_rejected_rows_keep_what_they_say(folder: Path) -> None:
     raw = csv_raw(folder, "a,b,c\n1,2\n3,4,5\n")
     row = raw.rejected.row(0, named=True)
-    assert (row["value"], row["a"], row["b"], row["c"]) == ("1,2", "1", "2", None)
+    assert (row[VALUE], row["a"], row["b"], row["c"]) == ("1,2", "1", "2", None)
 
 
 def test_zero_bytes_reject_one_row(folder: Path) -> None:
@@ -219,6 +219,6 @@ def test_every_line_of_a_broken_file_is_read_rejected_or_blank(
     )
     numbers = [*raw.frame.collect()[ROW], *raw.rejected[ROW]]
     assert sorted(numbers) == list(range(raw.rows))
-    joined = "".join(value or "" for row in rows(raw) for value in row) + "".join(raw.rejected["value"])
+    joined = "".join(value or "" for row in rows(raw) for value in row) + "".join(raw.rejected[VALUE])
     letters = sum(text.count("a") for text in [*lines, "last"])
     assert joined.count("a") == letters  # nothing that stood in the file is lost

@@ -166,7 +166,11 @@ def test_repairs_are_counted_not_hidden(run: Run) -> None:
     staged = run(orders(), orders=text)
     rows = staged.tables["order_lines"].select("order_id", "line_id", "customer_id", "net_amount").collect()
     assert rows.rows() == [("900000", "1", "17850", Decimal("1.0001")), ("00042", "1", "C1", Decimal(1))]
-    assert sum(report(staged).repaired.values()) == 3
+    assert report(staged).repaired == {
+        "ids freed from a number format": 3,
+        "times skipped by the change to summer time, moved forward": 1,
+        "amounts rounded to 4 decimals": 1,
+    }
 
 
 def test_quarantine_keeps_every_original_value(run: Run) -> None:
@@ -187,12 +191,28 @@ def test_quarantine_keeps_every_original_value(run: Run) -> None:
     ]
 
 
+def test_rejected_and_faulty_rows_stand_in_the_order_of_the_file(run: Run) -> None:
+    rows = ["A1,1", "A2,1,C1,2024-03-01,x", "A3,1", "A4,1,C1,2024-03-01,y", "A5,1,C1,2024-03-01,1"]
+    assert run(orders(), orders=lines(*rows)).quarantine["orders"].collect()["row"].to_list() == [1, 2, 3, 4]
+
+
+def test_notes_say_what_was_filled_in(run: Run) -> None:
+    mapped = {name: made for name, made in ORDERS["columns"].items() if name != "line_id"}  # type: ignore[attr-defined]  # a dict
+    found = report(run(orders(columns=mapped), orders=lines("A1,1,C1,2024-03-01,5")))
+    assert found.notes == (
+        "orders.csv: UTF-8, comma between columns",
+        "`line_id`: the row's number in its source",
+        "`is_return`: net_amount < 0",
+    )
+
+
 def test_original_columns_give_way_to_ours(run: Run) -> None:
     source = {"name": "p", "table": "products", "kind": "csv", "location": "p.csv",
               "columns": {"product_id": "row", "name": "value"}}  # fmt: skip
-    rows = run(source, p="row,value,reason\n,cup,why\nP1,cup,\n").quarantine["p"].collect()
+    rows = run(source, p="row,value,reason\n,cup,why\nP1,cup,\nP2,pot\n").quarantine["p"].collect()
     assert rows.select("row", "value", "row (source)", "value (source)", "reason (source)").rows() == [
-        (1, None, None, "cup", "why")
+        (1, None, None, "cup", "why"),
+        (3, "P2,pot", "P2", "pot", None),
     ]
 
 
@@ -255,7 +275,9 @@ def test_join_brings_columns_and_counts_what_it_does_not_find(run: Run) -> None:
     assert found.filtered == {"unknown buyer": 2}
     assert found.quarantined == {"`paid` is not a number": 1}
     assert report(staged, "orders before joins").filtered == {"unknown buyer": 2}
-    assert report(staged, "people").rows_read == 3
+    people = report(staged, "people")
+    assert (people.rows_read, people.accepted) == (3, 2)
+    assert people.filtered == {"no row of another source refers to it": 1}
     assert staged.quarantine["orders"].select("row", "region").collect().rows() == [(4, "West")]
 
 

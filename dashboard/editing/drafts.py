@@ -39,6 +39,11 @@ class Draft:
         """Whether the draft is the file itself."""
         return not (self.head or self.tail)
 
+    @property
+    def first_line(self) -> int:
+        """The line of the file in which the draft begins."""
+        return self.head.count("\n") + 1
+
     def file_text(self, text: str) -> str:
         """The text of the file when the draft says `text`."""
         if self.is_whole_file:
@@ -53,7 +58,7 @@ class Draft:
         """The problem with line and column within the draft; outside of it they lie before its first line."""
         if self.is_whole_file:
             return problem
-        line = problem.line - self.head.count("\n")
+        line = problem.line - self.first_line + 1
         return replace(problem, line=line, column=max(problem.column - len(self.indent), 1))
 
 

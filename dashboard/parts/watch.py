@@ -1,6 +1,6 @@
 """The watch on a project's files: an open page follows them within a second.
 
-The browser asks the server for a short text every half second; no script runs until that text is another one.
+The browser asks the server for a short text three times a second; no script runs until that text is another one.
 """
 
 from importlib.resources import files
@@ -8,7 +8,7 @@ from importlib.resources import files
 import streamlit as st
 
 ADDRESS = "/api/stamp"
-EVERY_MS = 500
+EVERY_MS = 300
 
 _COMPONENT = st.components.v2.component(
     "rapport_watch",

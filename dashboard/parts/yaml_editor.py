@@ -28,18 +28,21 @@ def yaml_editor(
     names: Sequence[str] = (),
     revision: str = "",
     read_only: bool = False,
+    first_line: int = 1,
     height: int = 420,
 ) -> str:
     """Show `text` for editing and return what it has become.
 
     `problems` are marked at their line and column. `names` complete what is typed. A change of `revision`
-    replaces the edited text by `text`; as long as it stays the same, what the person types stands.
+    replaces the edited text by `text`; as long as it stays the same, what the person types stands. A text
+    that is a part of a file is numbered from `first_line`; problems count within the text.
     """
     data: dict[str, Any] = {
         "text": text,
         "revision": revision,
         "label": label,
         "readOnly": read_only,
+        "firstLine": first_line,
         "height": height,
         "names": [{"label": name} for name in names],
         "faults": [_fault(problem) for problem in problems],

@@ -92,6 +92,7 @@ def _editor(desk: Desk, name: str, draft: Draft, base: str, own: Sequence[Proble
         problems=[draft.here(problem) for problem in own],
         names=_words(desk),
         revision=_digest(base),
+        first_line=draft.first_line,
         height=min(max(base.count("\n") * LINE + 40, LOWEST), HIGHEST),
     )
     st.session_state[_key(name, "revision")] = _digest(base)

@@ -132,7 +132,7 @@ def _chart(desk: Desk, change: Changed, periods: Sequence[str]) -> Chart:
     )
     value, tick = (partial(write, unit=change.unit) for write in (desk.show.value, desk.show.axis))
     alt = _("{metric} by month, as edited and as it is now").format(metric=change.label)
-    return trend(drawn, value, tick, alt, height=220)
+    return trend(drawn, value, tick, alt, height=260)
 
 
 def _segments(attribute: str, segments: pl.DataFrame, change: Changed, show: Formatter) -> str:

@@ -39,12 +39,9 @@ def draw(desk: Desk, name: str) -> None:
         return
     for at, (each, earlier) in enumerate(zip(said, [*said[1:], None], strict=True)):
         with st.container(border=True, key=f"card-history-{at}"):
-            with st.container(
-                horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
-            ):
-                st.html(
-                    f'<p class="when">{escape(_when(desk, each))}<small>{escape(_mark(at, each))}</small></p>'
-                )
+            with st.container(horizontal=True, horizontal_alignment="distribute", key=f"history-head-{at}"):
+                mark = escape(_mark(desk, name, at, each))
+                st.html(f'<p class="when">{escape(_when(desk, each))}<small>{mark}</small></p>')
                 if at and st.button(_("Restore"), key=f"history.{name}.{at}", icon=":material/restore:"):
                     _restore(desk, name, each)
             if earlier is not None:
@@ -88,8 +85,9 @@ def _when(desk: Desk, said: Said) -> str:
     return desk.show.moment(said.since.astimezone(ZoneInfo(desk.project.timezone)))
 
 
-def _mark(at: int, said: Said) -> str:
-    notes = [_("in force") if at == 0 else "", _("comes with the product") if said.since is None else ""]
+def _mark(desk: Desk, name: str, at: int, said: Said) -> str:
+    state = _("broken, not served") if name in desk.definitions.kept else _("in force")
+    notes = [state if at == 0 else "", _("comes with the product") if said.since is None else ""]
     return ", ".join(note for note in notes if note)
 
 

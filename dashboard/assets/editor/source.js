@@ -5,7 +5,7 @@ import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirro
 import { yaml } from "@codemirror/lang-yaml"
 import { HighlightStyle, bracketMatching, indentUnit, syntaxHighlighting } from "@codemirror/language"
 import { lintGutter, setDiagnostics } from "@codemirror/lint"
-import { EditorState } from "@codemirror/state"
+import { Compartment, EditorState } from "@codemirror/state"
 import { EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view"
 import { tags } from "@lezer/highlight"
 
@@ -57,10 +57,13 @@ const diagnosticsOf = (state, faults) =>
       return { from, to: line.to, severity: fault.severity, message: fault.message }
     })
 
+// A part of a file carries the line numbers of the file.
+const numbered = (first) => lineNumbers({ formatNumber: (line) => String(line + (first ?? 1) - 1) })
+
 const started = new WeakMap()
 
 const start = (root, component) => {
-  const editor = { component, timer: null }
+  const editor = { component, timer: null, numbers: new Compartment() }
   const emit = (view) => editor.component.setStateValue("text", view.state.doc.toString())
   const watch = EditorView.updateListener.of((update) => {
     if (!update.docChanged || editor.hydrating) return
@@ -72,8 +75,9 @@ const start = (root, component) => {
     state: EditorState.create({
       doc: component.data.text,
       extensions: [
-        lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(), history(), bracketMatching(),
+        editor.numbers.of(numbered(component.data.firstLine)), highlightActiveLine(), highlightActiveLineGutter(), history(), bracketMatching(),
         indentUnit.of("  "), yaml(), syntaxHighlighting(colours), lintGutter(), look, watch,
+        EditorView.lineWrapping,
         autocompletion({ override: [completions(component.data.names ?? [])] }),
         EditorState.readOnly.of(Boolean(component.data.readOnly)),
         EditorView.contentAttributes.of({ "aria-label": component.data.label }),
@@ -93,7 +97,11 @@ export default function (component) {
   }
   editor.component = component
   root.style.height = `${component.data.height}px`
-  const { text, revision, faults } = component.data
+  const { text, revision, faults, firstLine } = component.data
+  if (firstLine !== editor.firstLine) {
+    editor.firstLine = firstLine
+    editor.view.dispatch({ effects: editor.numbers.reconfigure(numbered(firstLine)) })
+  }
   // Only a new revision replaces what is being typed: an answer to an earlier keystroke must not.
   if (revision !== editor.revision && text !== editor.view.state.doc.toString()) {
     editor.hydrating = true

@@ -136,7 +136,7 @@ class BGBB(PurchaseModel):
             return array(self._mean_p * mean)
 
         def periods(theta: Array) -> Array:
-            return array(stay * (1.0 - theta) / (1.0 - stay * (1.0 - theta)))[None, :]
+            return array(stay * (1.0 - theta) / (1.0 - stay * (1.0 - theta)))
 
         return array(self._mean_p * beta_mean(periods, self.gamma, self.delta))
 

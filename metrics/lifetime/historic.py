@@ -17,8 +17,8 @@ def historic_value(customers: pl.DataFrame) -> pl.DataFrame:
     """One row a customer: `revenue`, `margin`, `contribution`, in the type of the amounts (Decimal: exact).
 
     Takes `customer`, `net_amount` (after returns) and, where known, `cost`, `service_cost` and
-    `acquisition_cost` of each customer. margin = revenue - cost, null without cost; contribution = margin less
-    service and acquisition cost, of which unknown ones (column or value) count as none: see `lacking`.
+    `acquisition_cost` of each customer. margin = revenue - cost, null without cost; contribution is margin
+    less service and acquisition cost, of which unknown ones (column or value) count as none: see `lacking`.
     """
     known = [name for name in ("service_cost", "acquisition_cost") if name in customers.columns]
     margin = pl.col("net_amount") - pl.col("cost") if "cost" in customers.columns else pl.lit(None)

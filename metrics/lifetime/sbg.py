@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from metrics.lifetime.fitting import Fit, Likelihood, Parametric, concluded, in_logs, maximise, no_fit
-from metrics.lifetime.quadrature import Array, array, beta_rule, log_rising
+from metrics.lifetime.quadrature import Array, array, beta_mean, log_rising
 from metrics.reasons import Estimate, Reason
 
 _CHURN = "how customers differ in their churn"
@@ -111,8 +111,10 @@ class ShiftedBetaGeometric(Parametric):
             return Estimate(None, Reason("no_end", text))
         if discount == 0:
             return Estimate(factor * (self.alpha + self.beta + survived - 1.0) / (self.alpha - 1.0))
-        theta, weights = beta_rule(self.alpha, self.beta + survived)
-        return Estimate(float(factor * (1.0 + discount) * weights @ (1.0 / (discount + theta))))
+        paid = beta_mean(
+            lambda theta: (1.0 + discount) / (discount + theta), self.alpha, self.beta + survived
+        )
+        return Estimate(factor * float(paid))
 
 
 def cohort_contracts(survivors: Sequence[float]) -> pl.DataFrame:

@@ -35,9 +35,14 @@ class _Lives:
     spent: Array
     squared: Array
 
+    def thin(self, values: Array) -> Array:
+        """An even part of values that there is one of for each history."""
+        return values[:: 1 + len(self.x) // _ROWS]
+
     def thinned(self) -> "_Lives":
-        at = slice(None, None, 1 + len(self.x) // _ROWS)
-        return _Lives(*(part[at] for part in (self.x, self.t_x, self.T, self.n, self.spent, self.squared)))
+        """An even part of the histories."""
+        parts = (self.x, self.t_x, self.T, self.n, self.spent, self.squared)
+        return _Lives(*map(self.thin, parts))
 
 
 def segment_intervals(
@@ -92,7 +97,10 @@ def _value(
     level: float,
 ) -> dict[str, object]:
     total, noise = _value_moments(lives, mean, variance, spend)
-    scales = array([_value_moments(lives, mean, variance, model)[0] for model in money]) / total * ratios
+    part, some = lives.thinned(), lives.thin(mean)
+    scales = (
+        ratios * array([_value_mean(part, some, model) for model in money]) / _value_mean(part, some, spend)
+    )
     row: dict[str, object] = {"expected_value": margin * total if np.isfinite(total) else None}
     if not np.isfinite(noise):
         return row
@@ -113,18 +121,20 @@ def _value_moments(lives: _Lives, mean: Array, variance: Array, spend: GammaGamm
 
     Var of one customer: E[N] E[var of an order] + E[N^2] E[zeta^2] - (E[N] E[zeta])^2, zeta his mean spend.
     """
-    p, q, v = spend.parameters.tolist()
-    shape = p * lives.x + q
-    if shape.min() <= 1:
-        return np.inf, np.inf
-    rates = lives.n * v + lives.x * lives.spent
-    squares = lives.n * v**2 + 2.0 * v * lives.x * lives.spent + lives.x**2 * lives.squared
-    total = float(mean @ (p * rates / (shape - 1.0)))
+    total, shape = _value_mean(lives, mean, spend), spend.p * lives.x + spend.q
     if shape.min() <= 2:
         return total, np.inf
-    spread = p**2 * squares / ((shape - 1.0) * (shape - 2.0))
-    known = p**2 * squares / (shape - 1.0) ** 2
-    return total, float((mean / p + variance + mean**2) @ spread - mean**2 @ known)
+    squares = lives.n * spend.v**2 + 2.0 * spend.v * lives.x * lives.spent + lives.x**2 * lives.squared
+    spread = spend.p**2 * squares / ((shape - 1.0) * (shape - 2.0))
+    known = spend.p**2 * squares / (shape - 1.0) ** 2
+    return total, float((mean / spend.p + variance + mean**2) @ spread - mean**2 @ known)
+
+
+def _value_mean(lives: _Lives, mean: Array, spend: GammaGamma) -> float:
+    shape = spend.p * lives.x + spend.q
+    if shape.min() <= 1:
+        return np.inf
+    return float(mean @ (spend.p * (lives.n * spend.v + lives.x * lives.spent) / (shape - 1.0)))
 
 
 def _totals(rng: np.random.Generator, means: Array, variances: Array) -> Array:

@@ -270,8 +270,9 @@ def read_text(source: TextSource, path: Path, shown: str, copy: Path) -> Piece:
     )
     file = text.file.model_copy(update={"rows": rows.item()})
     blank = spans.item() - rows.item()
-    notes = (f"{shown}: {blank} blank lines passed over",) if blank else ()
-    return Piece(frame, file, notes, _unfit(odd, names), span=spans.item())
+    notes = [f"{shown}: {_spelled(text.encoding)}, white space between columns"]
+    notes += [f"{shown}: {blank} blank lines passed over"] if blank else []
+    return Piece(frame, file, tuple(notes), _unfit(odd, names), span=spans.item())
 
 
 def _unfit(odd: pl.DataFrame, names: list[str]) -> pl.DataFrame:

@@ -25,7 +25,7 @@ _MARKS: Final = {
 
 _GROUPED: Final = r"\d,\d{3}(?:\D|$)"
 _SAY_MARK: Final = 'Say which: add `decimal: "."` or `decimal: ","`'
-_UNKNOWN: Final = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S%.f")
+UNKNOWN: Final = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S%.f")
 """Formats of a column in which nothing stands."""
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class Sample:
         """
         texts = self._dates(column, blanks)
         if not texts.len():
-            return _UNKNOWN
+            return UNKNOWN
         forms = candidates(texts)
         if not forms:
             fault = f"`{texts[0]}` in `{column}` has no date format that can be told"

@@ -292,7 +292,8 @@ class _Mapper:
     def _notes(self) -> tuple[str, ...]:
         given = {*self.source.columns}
         defaults = DEFAULTS.get(self.source.table, {})
-        return tuple(f"`{name}`: {words}" for name, words in defaults.items() if name not in given)
+        filled = (f"`{name}`: {words}" for name, words in defaults.items() if name not in given)
+        return (*dict.fromkeys(self._reader.notes), *filled)
 
     def _returns(self, ours: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
         """Whether a line is a return: as mapped, else a negative amount. No return has a positive one."""

@@ -1,7 +1,7 @@
 """One column of a source as values of one of our types, in the way that the source writes them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -10,7 +10,7 @@ import polars as pl
 from config.model import Project
 from connectors import values
 from connectors.dates import Dates, moments
-from connectors.detection import Sample
+from connectors.detection import UNKNOWN, Sample
 from connectors.errors import SourceError
 from connectors.raw import Raw
 from connectors.sources import ColumnMap, Source
@@ -60,7 +60,8 @@ PLAIN: Final = ColumnMap.model_validate({"from": "-"})
 class Reader:
     """Reads the columns of one source.
 
-    `numeric` names the text columns that are read as numbers: the decimal mark is found in them.
+    `numeric` names the text columns that are read as numbers: the decimal mark is found in them. `notes`
+    takes what was found out.
     """
 
     raw: Raw
@@ -68,6 +69,7 @@ class Reader:
     project: Project
     let: Let
     numeric: frozenset[str] = frozenset()
+    notes: list[str] = field(default_factory=list)
 
     def cell(self, name: str, target: Target, how: ColumnMap = PLAIN) -> Parsed:
         """Their column `name` as ours. Raises SourceError when its form cannot be told."""
@@ -161,10 +163,16 @@ class Reader:
     def _dates(self, name: str, dtype: pl.DataType, how: ColumnMap, blanks: tuple[str, ...]) -> Dates:
         formats = how.formats
         if not formats and not dtype.is_temporal():
-            known = name in self.raw.columns
-            formats = self._sample.formats(name, blanks) if known else ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S%.f")
+            formats = self._found_formats(name, blanks)
         timezone = how.timezone or self._origin(name).timezone or self.project.timezone
         return Dates(formats, timezone, self.project.timezone)
+
+    def _found_formats(self, name: str, blanks: tuple[str, ...]) -> tuple[str, ...]:
+        if name not in self.raw.columns:
+            return UNKNOWN
+        formats = self._sample.formats(name, blanks)
+        self.notes.append(f"`{name}`: dates read as {Dates(formats).shown}")
+        return formats
 
     def _conventions(self, name: str, how: ColumnMap, blanks: tuple[str, ...]) -> Conventions:
         origin = self._origin(name)
@@ -180,10 +188,12 @@ class Reader:
     @cached_property
     def _marks(self) -> dict[str, str]:
         unsaid = sorted(name for name in self.numeric if self._origin(name).decimal is None)
-        origins = {self._origin(name).name: [] for name in unsaid}  # type: dict[str, list[str]]
+        origins: dict[str, list[str]] = {self._origin(name).name: [] for name in unsaid}
         for name in unsaid:
             origins[self._origin(name).name].append(name)
-        return {origin: self._sample.decimal(names) for origin, names in origins.items()}
+        marks = {origin: self._sample.decimal(names) for origin, names in origins.items()}
+        self.notes.extend(f"{origin}: decimal mark `{mark}`" for origin, mark in marks.items())
+        return marks
 
     @cached_property
     def _sample(self) -> Sample:

@@ -201,6 +201,8 @@ def test_notes_say_what_was_filled_in(run: Run) -> None:
     found = report(run(orders(columns=mapped), orders=lines("A1,1,C1,2024-03-01,5")))
     assert found.notes == (
         "orders.csv: UTF-8, comma between columns",
+        "`bought`: dates read as `%Y-%m-%d`",
+        "orders: decimal mark `.`",
         "`line_id`: the row's number in its source",
         "`is_return`: net_amount < 0",
     )

@@ -39,8 +39,7 @@ class Sample:
 
     @cached_property
     def _head(self) -> pl.DataFrame:
-        texts = [name for name, dtype in self.raw.columns.items() if dtype == pl.String]
-        return self.raw.head(_SAMPLE).select(pl.col(texts).str.strip_chars()).collect()
+        return self.raw.head(_SAMPLE).select(_text(name) for name in self.raw.columns).collect()
 
     def decimal(self, columns: Sequence[str]) -> str:
         """The decimal mark of some number columns: `.` or `,`.
@@ -100,8 +99,7 @@ class Sample:
         """The place of the format whose months stay below 13 in (nearly) every row of the column."""
         if len(orders) == 1:
             return 0
-        first, second = day_parts(pl.col(column).str.strip_chars())
-        over = (pl.col(column).filter(part > 12) for part in (first, second))
+        over = (_text(column).filter(part > 12) for part in day_parts(_text(column)))
         counts = self.raw.frame.select(
             expr.alias(name)
             for name, part in zip(("day", "month"), over, strict=True)
@@ -123,6 +121,10 @@ class Sample:
     def _refuse(self, fault: str, remedy: str) -> NoReturn:
         where = f"source `{self.raw.name}`"
         raise SourceError(where, fault, remedy)
+
+
+def _text(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.String).str.strip_chars()
 
 
 def _examples(numbers: pl.LazyFrame) -> dict[str, tuple[int, str]]:

@@ -123,6 +123,11 @@ def _lacking(pieces: Sequence[Piece]) -> dict[str, tuple[str, ...]]:
     }
 
 
+def _nameable(name: str) -> bool:
+    """Whether a text names one column: Polars takes `*` and `^...$` for patterns."""
+    return name not in ("", "*", ROW, OWN) and not (name.startswith("^") and name.endswith("$"))
+
+
 def headings(cells: Sequence[str]) -> tuple[list[str], frozenset[str]]:
     """Column names from the cells of a header, each unlike the others, and the names that stood twice.
 
@@ -132,7 +137,7 @@ def headings(cells: Sequence[str]) -> tuple[list[str], frozenset[str]]:
     names: list[str] = []
     twice: set[str] = set()
     for at, cell in enumerate(cells, 1):
-        name = plain = cell.strip() or f"column {at}"
+        name = plain = cell.strip() if _nameable(cell.strip()) else f"column {at}"
         count = 1
         while name in names:
             count += 1

@@ -129,8 +129,8 @@ def test_header_may_be_given_and_lines_above_it_passed_over(folder: Path) -> Non
 
 
 def test_names_are_trimmed_filled_and_told_apart(folder: Path) -> None:
-    raw = csv_raw(folder, '" id ",,n,n\n1,2,3,4\n')
-    assert list(raw.columns) == ["id", "column 2", "n", "n (2)"]
+    raw = csv_raw(folder, '" id ",,n,n,*\n1,2,3,4,5\n')
+    assert list(raw.columns) == ["id", "column 2", "n", "n (2)", "column 5"]
     assert raw.twice == {"n"}
 
 

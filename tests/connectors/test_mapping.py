@@ -143,6 +143,15 @@ def test_types_of_parquet_become_ours(load: Load) -> None:
     assert sum(report.repaired.values()) == 3
 
 
+def test_numbers_that_are_days_and_columns_without_any_value(load: Load) -> None:
+    frame = pl.DataFrame({"no": [1], "day": [20240301], "paid": [1], "n": pl.Series([None], dtype=pl.Null)})
+    columns = {**COLUMNS, "status": "n", "cost": "n", "delivered_at": "n"}
+    rows, _ = load(frame, columns=columns, attributes=["n"])
+    assert rows.select("ordered_on", "status", "cost", "delivered_at", "n").rows() == [
+        (date(2024, 3, 1), None, None, None, None)
+    ]
+
+
 def test_floats_that_are_no_numbers_are_refused_unless_they_are_named_blanks(load: Load) -> None:
     frame = pl.DataFrame(
         {"no": ["A1", "A2"], "day": [date(2024, 3, 1)] * 2, "paid": [1.0, 2.0], "n": [float("nan"), 1.0]}

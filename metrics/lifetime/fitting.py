@@ -16,7 +16,7 @@ Likelihood = Callable[[Array], tuple[float, Array]]
 """Parameters to the log-likelihood and its exact gradient."""
 
 Status = Literal["converged", "at a bound", "not identified", "not converged", "no fit"]
-M = TypeVar("M")
+M_co = TypeVar("M_co", covariant=True)
 Mask: TypeAlias = NDArray[np.bool_]
 
 _BLAS: Final = ThreadpoolController().select(user_api="blas")
@@ -136,7 +136,7 @@ def _covariance(curvature: Array, free: Mask, size: float) -> tuple[Array, bool]
 
 
 @dataclass(frozen=True, eq=False)
-class Fit(Generic[M]):
+class Fit(Generic[M_co]):
     """A model with its uncertainty and a verdict.
 
     `model` is None when `status` is "no fit"; `message` says what that means and what to do. `point` and
@@ -144,7 +144,7 @@ class Fit(Generic[M]):
     were left out, by reason.
     """
 
-    model: M | None
+    model: M_co | None
     status: Status
     message: str
     names: tuple[str, ...] = ()
@@ -157,7 +157,7 @@ class Fit(Generic[M]):
     excluded: Mapping[str, int] = field(default_factory=dict)
     point: Array = field(default_factory=lambda: np.zeros(0))
     covariance: Array = field(default_factory=lambda: np.zeros((0, 0)))
-    build: Callable[[Array], M] | None = None
+    build: Callable[[Array], M_co] | None = None
 
     @property
     def aic(self) -> float | None:
@@ -171,7 +171,7 @@ class Fit(Generic[M]):
             return None
         return float(len(self.names) * np.log(self.customers) - 2 * self.log_likelihood)
 
-    def draws(self, count: int, seed: int) -> list[M]:
+    def draws(self, count: int, seed: int) -> list[M_co]:
         """Models with parameters drawn from the estimator's normal approximation (Krinsky & Robb 1986).
 
         No draw strays further than a factor of 50 from the estimate: along a ridge the approximation does
@@ -185,7 +185,7 @@ class Fit(Generic[M]):
 
 
 @dataclass(frozen=True)
-class Coordinates(Generic[M]):
+class Coordinates(Generic[M_co]):
     """What the coordinates of a search mean: logs of parameters, save for `coefficients`, as they are.
 
     `meanings` completes "The data do not say ..." for each name; `build` makes the model of a point.
@@ -193,7 +193,7 @@ class Coordinates(Generic[M]):
 
     names: tuple[str, ...]
     meanings: Mapping[str, str]
-    build: Callable[[Array], M]
+    build: Callable[[Array], M_co]
     coefficients: tuple[str, ...] = ()
 
     def natural(self, point: Array, errors: Array) -> tuple[Array, Array]:
@@ -205,13 +205,13 @@ class Coordinates(Generic[M]):
 
 def concluded(
     optimum: Optimum,
-    coordinates: Coordinates[M],
+    coordinates: Coordinates[M_co],
     customers: float,
     *,
     shift: Array | float = 0.0,
     offset: float = 0.0,
     excluded: Mapping[str, int] | None = None,
-) -> Fit[M]:
+) -> Fit[M_co]:
     """The fit that the end of a search in scaled units means.
 
     `shift` is taken from the coordinates and `offset` added to the log-likelihood to undo the scaling.
@@ -238,7 +238,7 @@ def concluded(
     )
 
 
-def no_fit(reason: Reason, customers: float = 0, excluded: Mapping[str, int] | None = None) -> Fit[M]:
+def no_fit(reason: Reason, customers: float = 0, excluded: Mapping[str, int] | None = None) -> Fit[M_co]:
     """A fit that could not be made, and why."""
     return Fit(None, "no fit", reason.text, reason=reason, customers=customers, excluded=excluded or {})
 

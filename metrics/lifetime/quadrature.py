@@ -71,8 +71,8 @@ def beta_rule(a: Array, b: Array, n: int = 128) -> tuple[Array, Array]:
 def beta_mean(kernel: Callable[..., Array], a: Real, b: Real, *values: Real) -> Array:
     """E of kernel(p, *values) over p ~ Beta(a, b) for each entry of the broadcast a, b and values.
 
-    The kernel gets rows of p and columns of values. Entries are taken in the order of (a, b): those of a block
-    that share them share the nodes too.
+    The kernel gets rows of p and columns of values. Entries are taken in the order of (a, b): those of a
+    block that share them share the nodes too.
     """
     a, b, *rest = np.broadcast_arrays(*map(array, (a, b, *values)))
     if not a.size:

@@ -98,11 +98,11 @@ def _value(
 ) -> dict[str, object]:
     total, noise = _value_moments(lives, mean, variance, spend)
     part, some = lives.thinned(), lives.thin(mean)
-    scales = (
-        ratios * array([_value_mean(part, some, model) for model in money]) / _value_mean(part, some, spend)
-    )
+    spent_on = array([_value_mean(part, some, model) for model in money])
+    scales = ratios * spent_on / max(_value_mean(part, some, spend), 1e-300)
+    scales = scales[np.isfinite(scales)]
     row: dict[str, object] = {"expected_value": margin * total if np.isfinite(total) else None}
-    if not np.isfinite(noise):
+    if not np.isfinite(noise) or 2 * len(scales) < len(money):
         return row
     return row | _bounds("value", margin * _totals(rng, total * scales, noise * scales), level)
 

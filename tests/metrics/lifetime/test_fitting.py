@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from metrics.lifetime.bgbb import BGBB
 from metrics.lifetime.bgnbd import BGNBD
+from metrics.lifetime.candidates import fit_table, fits
 from metrics.lifetime.covariates import ParetoNBDCovariates
 from metrics.lifetime.history import Rows, rows_of
 from metrics.lifetime.mbgnbd import MBGNBD
@@ -158,6 +159,16 @@ def test_criteria_count_parameters_and_customers(simulated):
 def test_true_model_has_the_best_criterion(simulated):
     rows = simulated("Pareto/NBD", (0.9, 6.0, 1.2, 20.0), 6000, seed=11)
     assert ParetoNBD.fit(rows).aic < BGNBD.fit(rows).aic
+
+
+def test_candidates_are_ranked_by_their_criterion(simulated):
+    table = fit_table(fits(simulated("Pareto/NBD", (0.9, 6.0, 1.2, 20.0), 6000, seed=11)))
+    assert table["name"][0] == "pareto_nbd"
+    assert table["aic_gap"][0] == 0
+    assert (table["aic"].diff()[1:] > 0).all()
+    nothing = fit_table(fits(BAD["no_time"]))
+    assert nothing["aic"].null_count() == 3
+    assert set(nothing["status"]) == {"no fit"}
 
 
 def test_bgbb_recovers_its_parameters():

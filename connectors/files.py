@@ -99,9 +99,9 @@ def read_parquet(path: Path, shown: str) -> Piece:
         rows = int(frame.select(pl.len()).collect().item())
     except (pl.exceptions.PolarsError, OSError) as error:
         raise SourceError(shown, "the file is not Parquet, or is cut short", "Check `kind:`") from error
-    binary = [name for name, dtype in schema.items() if dtype == pl.Binary]
+    texts = [name for name, dtype in schema.items() if dtype in (pl.Binary, pl.Null)]
     nested = [name for name, dtype in schema.items() if dtype.is_nested()]
-    frame = frame.with_columns(pl.col(binary).cast(pl.String, strict=False)).drop(nested)
+    frame = frame.with_columns(pl.col(texts).cast(pl.String, strict=False)).drop(nested)
     notes = [f"{shown}: column `{name}` holds nested values and is left out" for name in nested]
     file = SourceFile(path=shown, bytes=path.stat().st_size, rows=rows, fingerprint=_fingerprint(path))
     return Piece(frame.with_row_index(ROW), file, tuple(notes))

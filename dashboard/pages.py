@@ -51,6 +51,14 @@ PAGES: Final[tuple[Page, ...]] = (
         ),
     ),
     Page(
+        "retention",
+        later("Retention"),
+        "cycle",
+        later("Customers"),
+        "dashboard.views.retention",
+        later("Who stays, who leaves, who comes back: cohorts, lifecycle, survival, contracts, movements."),
+    ),
+    Page(
         "definitions",
         later("Definitions"),
         "menu_book",

@@ -187,7 +187,12 @@ def ignored(given: Mapping[str, Sequence[str]], known: Mapping[str, Iterable[str
     return [
         f"{name}={value}"
         for name, values in given.items()
-        if not name.startswith("embed")
+        if not name.startswith("embed") and (name in options or not _of_a_page(name))
         for value in values
         if value not in options.get(name, ())
     ]
+
+
+def _of_a_page(name: str) -> bool:
+    """Whether a parameter belongs to one page, which reads it itself: `retention.cell`."""
+    return "." in name and not name.startswith("attribute.")

@@ -23,7 +23,7 @@ ROLLING_DAYS: Final = {Grain.DAY: 1, Grain.WEEK: 7, Grain.MONTH: 30, Grain.QUART
 """Length of a period that is counted from a customer's own first day."""
 
 MEASURES: Final = ("orders", "net_amount", "margin")
-LIFE: Final = ("life", "customer", "cohort", "age", *MEASURES)
+LIFE: Final = ("life", "customer", "cohort", "age", "counts", *MEASURES)
 _TABLES: Final = {
     "contact": "interactions",
     "survey_answer": "survey_answers",
@@ -56,11 +56,11 @@ class Events:
 def lives(marts: Marts, events: Events, grain: Grain, *, rolling: bool = False) -> pl.DataFrame:
     """Activity by life and age: one row each, in no order that counts.
 
-    life (a number), customer, cohort (the period in which the life began), age (periods since), orders,
+    life (a number), customer, cohort (the period in which the life began), age (periods since), counts
+    (whether the customer came back in it; a return of goods alone is money but no coming back), orders,
     net_amount and margin (in units of 0.0001, margin null where no source gives a cost); with `rolling` also
     first_on. A customer has one life, with `any_order` one for each period with an order. There is always a
-    row at age 0, also where nothing that counts as coming back happened in that period. What happened before
-    the start, and what nobody known did, is left out.
+    row at age 0. What happened before the start, and what nobody known did, is left out.
 
     Raises Missing where no source gives the events, Fault for an unknown category.
     """
@@ -76,21 +76,24 @@ def lives(marts: Marts, events: Events, grain: Grain, *, rolling: bool = False) 
 
 
 def activity(marts: Marts, back: Back, grain: Grain, category: str | None = None) -> pl.DataFrame:
-    """One row a known customer and period with an event of that kind, sorted by (period, customer).
+    """One row a known customer and period with an event of that kind, sorted by period.
 
-    customer, period, orders, net_amount, margin; orders are null and amounts zero where the event is none.
+    customer, period, counts (false for returned goods alone), orders, net_amount, margin; the last three are
+    zero where the event is no order.
     """
     if back == "contract":
         return _under_contract(marts, grain)
     if back == "order":
         chosen = _of_category(marts, category)
         panel = _whole(chosen, RELATIONS["customer_periods"], grain, frozenset(MEASURES))
-        bought = panel.filter(pl.col("orders") > 0, pl.col("customer").is_not_null())
-        return bought.select("customer", "period", pl.col("orders").cast(pl.Int64), *MEASURES[1:])
+        known = panel.filter(pl.col("customer").is_not_null())
+        return known.select(
+            "customer", "period", pl.col("orders").cast(pl.Int64), *MEASURES[1:], counts=pl.col("orders") > 0
+        )
     relation = RELATIONS[_TABLES[back]]
     rows = _whole(marts, relation, grain, frozenset())
     seen = rows.filter(pl.col("customer").is_not_null()).select("customer", "period").unique()
-    return _without_amounts(seen.sort("period", "customer"))
+    return _without_amounts(seen.sort("period", "customer"), counts=True)
 
 
 def _of_category(marts: Marts, category: str | None) -> Marts:
@@ -108,8 +111,9 @@ def _whole(marts: Marts, relation: Relation, grain: Grain, columns: frozenset[st
     return marts.rows(relation, window, columns, exact=frozenset())
 
 
-def _without_amounts(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(pl.lit(0, pl.Int64).alias(name) for name in MEASURES)
+def _without_amounts(rows: pl.DataFrame, *, counts: bool) -> pl.DataFrame:
+    nothing = [pl.lit(0, pl.Int64).alias(name) for name in MEASURES]
+    return rows.with_columns(*nothing, counts=pl.lit(counts))
 
 
 def _under_contract(marts: Marts, grain: Grain) -> pl.DataFrame:
@@ -120,11 +124,12 @@ def _under_contract(marts: Marts, grain: Grain) -> pl.DataFrame:
     ran = rows.filter(pl.col("customer").is_not_null(), pl.col("started_on") <= last)
     first, end = (marts.calendar.codes(day, grain) for day in (pl.col("started_on"), last))
     periods = ran.select("customer", pl.int_ranges(first, end + 1, dtype=pl.Int32).alias("period"))
-    return _without_amounts(periods.explode("period").unique().sort("period", "customer"))
+    return _without_amounts(periods.explode("period").unique().sort("period", "customer"), counts=True)
 
 
 def _first(rows: pl.DataFrame) -> pl.Series:
-    """By customer number, the first period of rows that are sorted by it; null for those who have none."""
+    """By customer number, the first period that counts of rows sorted by it; null where there is none."""
+    rows = rows.filter("counts")
     customers = rows["customer"].to_numpy()
     none = np.iinfo(np.int32).min
     first = np.full(int(customers.max(initial=0)) + 1, none, dtype=np.int32)
@@ -153,24 +158,26 @@ def _with_starts(rows: pl.DataFrame, first: pl.Series) -> pl.DataFrame:
     silent = begun.join(here, on="customer", how="anti").with_columns(
         pl.lit(0, pl.Int32).alias("age"), pl.col("customer").alias("life")
     )
-    return pl.concat([rows, _without_amounts(silent).select(rows.columns)])
+    return pl.concat([rows, _without_amounts(silent, counts=False).select(rows.columns)])
 
 
 def _every_start(started: pl.DataFrame, back: pl.DataFrame) -> pl.DataFrame:
     """One life for each period with a start: a customer belongs to as many cohorts."""
-    begun = started.select("customer", pl.col("period").alias("cohort")).with_row_index("life")
+    begun = (
+        started.filter("counts").select("customer", pl.col("period").alias("cohort")).with_row_index("life")
+    )
     pairs = begun.join(back, on="customer").filter(pl.col("period") >= pl.col("cohort"))
     aged = pairs.with_columns(age=pl.col("period") - pl.col("cohort")).select(LIFE)
     here = aged.filter(pl.col("age") == 0).select("life")
     silent = begun.join(here, on="life", how="anti").with_columns(pl.lit(0, pl.Int32).alias("age"))
-    return pl.concat([aged, _without_amounts(silent).select(LIFE)])
+    return pl.concat([aged, _without_amounts(silent, counts=False).select(LIFE)])
 
 
 def _rolling_lives(marts: Marts, events: Events, grain: Grain) -> pl.DataFrame:
     """Activity in periods of equal length from each customer's own first day (age 0 begins on it)."""
     back = _days(marts, events.back, events.back_category)
     started = back if events.is_plain else _days(marts, _KIND[events.start], events.start_category)
-    first = _first(started.filter("counts").rename({"day": "period"}).sort("period", maintain_order=True))
+    first = _first(started.rename({"day": "period"}).sort("period", maintain_order=True))
     known = back.filter(pl.col("customer") < len(first))
     begun = first.gather(known["customer"])
     since = known.with_columns(cohort=begun, age=(known["day"] - begun) // ROLLING_DAYS[grain])
@@ -183,16 +190,18 @@ def _rolling_lives(marts: Marts, events: Events, grain: Grain) -> pl.DataFrame:
 
 
 def _summed(days: pl.DataFrame) -> pl.DataFrame:
-    """Rows by customer and day as one row a customer and age, those without an event that counts left out."""
+    """Rows by customer and day as one row a customer and age."""
     at = starts(days["customer"], days["age"])
     heads = days.select("customer", "cohort", "age")[at]
-    counted = np.add.reduceat(days["counts"].to_numpy(), at, dtype=np.int64) if len(at) else at
-    rows = heads.with_columns(*sums(days, MEASURES, at), pl.col("customer").alias("life"))
-    return rows.filter(pl.Series(counted) > 0).select(LIFE)
+    counts = np.logical_or.reduceat(days["counts"].to_numpy(), at) if len(at) else np.zeros(0, np.bool_)
+    rows = heads.with_columns(
+        *sums(days, MEASURES, at), pl.col("customer").alias("life"), pl.Series("counts", counts)
+    )
+    return rows.select(LIFE)
 
 
 def _days(marts: Marts, back: Back, category: str | None) -> pl.DataFrame:
-    """Rows by customer and day, sorted by both; `counts` is false for returns without an order."""
+    """Rows by customer and day, sorted by both: customer, day, counts, orders, net_amount, margin."""
     if back == "order":
         relation = RELATIONS["orders"]
         rows = _of_category(marts, category).rows(
@@ -202,8 +211,5 @@ def _days(marts: Marts, back: Back, category: str | None) -> pl.DataFrame:
             pl.col("ordered_on").to_physical().alias("day"), pl.col("orders").cast(pl.Int64)
         )
         return known.select("customer", "day", *MEASURES, counts=pl.col("orders") > 0)
-    found = activity(marts, back, Grain.DAY)
-    day = pl.col("period").alias("day")
-    return in_order(found, ("customer", "period")).select(
-        "customer", day, *MEASURES, counts=pl.lit(value=True)
-    )
+    found = in_order(activity(marts, back, Grain.DAY), ("customer", "period"))
+    return found.select("customer", pl.col("period").alias("day"), "counts", *MEASURES)

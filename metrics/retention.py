@@ -26,6 +26,7 @@ Cut = Literal["calendar", "rolling"]
 Bracket = tuple[int, int]
 
 AMOUNTS: Final = ("net_amount", "margin")
+_COUNTED: Final = pl.col("counts").cast(pl.Int64).sum()
 NOT_OVER: Final = "the period is not over"
 NO_PERIOD_BEFORE: Final = "no period before"
 NOBODY: Final = "nobody to come back"
@@ -38,8 +39,8 @@ class Cohorts:
     `returns`: `on` counts those active in the very period, `on_or_after` those active in it or any later one
     (unbounded: it falls by construction, and the last periods are too young to say). `brackets`: first and
     last ages that count as one, such as (1, 3), (4, 7); a customer counts once in each. `base`: a share of
-    the cohort (`first`) or of those active in the period before (`previous`). `min_n`: a smaller base gives
-    no rate.
+    the cohort (`first`), or the active over those of the period before (`previous`; who was away may come
+    back, so it may pass 1 and has no interval). `min_n`: a smaller base gives no rate.
     """
 
     grain: Grain = Grain.MONTH
@@ -70,8 +71,8 @@ def cohort_table(
     cohort, age, until_age (the last age of a bracket, else the age), size (customers of the cohort),
     eligible (of them, those whose period is over), active, orders, net_amount, margin (exact, of the active),
     closes_on (last day of the period of the youngest member), complete, rate, lower, upper (Wilson), base
-    (what the rate is a share of), young_history (the cohort may hold old customers: see
-    `old_customers_until`), reason.
+    (what the rate is a share of), young_history (the cohort began before `history_from`:
+    see `metrics.beginnings`), reason.
 
     A rate is null with its reason while the period runs, below `min_n`, or where its base is empty; a period
     in which nobody came back is 0. Only eligible customers count in rate and active. No lives give no rows.
@@ -152,7 +153,7 @@ def _active(lives: pl.DataFrame, cohorts: Cohorts, as_of: date) -> pl.DataFrame:
         last = pl.col("age").replace_strict(until, return_dtype=pl.Int32) if until else pl.col("age")
         placed = placed.filter(_whole_periods(as_of, ROLLING_DAYS[cohorts.grain]) > last)
     sums = [pl.col(name).sum() for name in MEASURES]
-    summed = placed.group_by("cohort", "age").agg(pl.len().cast(pl.Int64).alias("active"), *sums).collect()
+    summed = placed.group_by("cohort", "age").agg(_COUNTED.alias("active"), *sums).collect()
     found = summed.with_columns(amounts(pl.col(name)) for name in AMOUNTS)
     if cohorts.brackets:
         return _recounted(found, _once(placed.collect()))
@@ -168,6 +169,7 @@ def _recounted(found: pl.DataFrame, active: pl.DataFrame) -> pl.DataFrame:
 
 def _once(placed: pl.DataFrame) -> pl.DataFrame:
     """Lives by cohort and bracket, each counted once in it."""
+    placed = placed.filter("counts")
     ages = placed["age"].unique().sort()
     lives = placed["life"].to_numpy()
     seen = np.zeros((len(ages), int(lives.max(initial=0)) + 1), dtype=np.bool_)
@@ -196,6 +198,7 @@ def _still_to_come(lives: pl.DataFrame, cohorts: Cohorts, as_of: date) -> pl.Dat
 
     Rolling periods count as far as they are over for the customer.
     """
+    lives = lives.filter("counts")
     numbers = lives["life"].to_numpy()
     last = np.full(int(numbers.max(initial=0)) + 1, -1, dtype=np.int32)
     np.maximum.at(last, numbers, lives["age"].to_numpy())
@@ -226,11 +229,12 @@ def _rated(table: pl.DataFrame, cohorts: Cohorts, level: float) -> pl.DataFrame:
     known = table.with_columns(reason=reason, active=pl.when(over).then("active"))
     rate = pl.when(pl.col("reason").is_null()).then(pl.col("active") / pl.col("base"))
     rated = known.with_columns(rate=rate)
-    bounds = wilson(rated["active"], rated["base"], level)
-    shown = pl.col("rate").is_not_null() & (cohorts.base == "first")
-    return rated.with_columns(
-        pl.when(shown).then(bound).alias(name) for name, bound in zip(("lower", "upper"), bounds, strict=True)
-    )
+    if cohorts.base == "previous":
+        blank = pl.lit(None, pl.Float64)
+        return rated.with_columns(lower=blank, upper=blank)
+    lower, upper = wilson(rated["active"], rated["base"], level)
+    shown = pl.col("rate").is_not_null()
+    return rated.with_columns(lower=pl.when(shown).then(lower), upper=pl.when(shown).then(upper))
 
 
 def mean_curve(
@@ -238,8 +242,9 @@ def mean_curve(
 ) -> pl.DataFrame:
     """One curve over all cohorts: at each age the cohorts for which it is over.
 
-    `weighted`: all customers of these cohorts together, with Wilson's interval; else the plain mean of the
-    cohorts' rates. One row an age: age, cohorts, n, active, rate, lower, upper.
+    `weighted`: all customers of these cohorts together, with Wilson's interval where rates are shares of the
+    cohort; else the plain mean of the cohorts' rates. One row an age: age, cohorts, n, active, rate, lower,
+    upper.
     """
     mature = table.filter(pl.col("rate").is_not_null(), ~pl.col("cohort").is_in(list(exclude)))
     curve = mature.group_by("age").agg(
@@ -248,25 +253,39 @@ def mean_curve(
         pl.col("active").sum(),
         pl.col("rate").mean().alias("plain"),
     )
-    ordered = curve.sort("age")
+    blank = pl.lit(None, pl.Float64)
+    ordered = curve.sort("age").with_columns(lower=blank, upper=blank)
     if not weighted:
-        blank = pl.lit(None, pl.Float64)
-        return ordered.rename({"plain": "rate"}).with_columns(lower=blank, upper=blank)
-    lower, upper = wilson(ordered["active"], ordered["n"], level)
-    rate = pl.col("active") / pl.col("n")
-    return ordered.with_columns(rate.alias("rate"), lower=lower, upper=upper).drop("plain")
+        return ordered.rename({"plain": "rate"})
+    pooled = ordered.with_columns(rate=pl.col("active") / pl.col("n")).drop("plain")
+    if not mature["lower"].count():
+        return pooled
+    lower, upper = wilson(pooled["active"], pooled["n"], level)
+    return pooled.with_columns(lower=lower, upper=upper)
 
 
-def old_customers_until(new_customers: Sequence[int], gap_quantile: int) -> int:
-    """How many of the first periods may show old customers as new, for data that begin in mid-business.
+def difference(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
+    """How far two cohort tables lie apart, cell by cell: the rate of the second less that of the first.
 
-    A customer who was there before the data begin looks new at the first order in them; most have shown up
-    once `gap_quantile` periods (such as the 90th percentile of the gaps between orders) have passed. The
-    history is cut only where the first period brings clearly more new customers than the later ones: over
-    1.5 times their median.
+    One row a cohort and age of either, sorted: cohort, age, until_age, size (of both together), difference,
+    lower, upper, complete, closes_on, young_history, reason. The interval joins those of the two rates
+    (Newcombe 1998, method 10); all are null where one of the rates is.
     """
-    later = sorted(new_customers[gap_quantile + 1 :])
-    if not later:
-        return 0
-    usual = later[len(later) // 2]
-    return gap_quantile if new_customers[0] > 1.5 * usual else 0
+    keys = ["cohort", "age", "until_age"]
+    kept = (*keys, "size", "rate", "lower", "upper", "complete", "closes_on", "young_history", "reason")
+    both = first.select(kept).join(second.select(kept), on=keys, how="full", coalesce=True, suffix="_b")
+    apart = pl.col("rate_b") - pl.col("rate")
+    down = ((pl.col("rate_b") - pl.col("lower_b")) ** 2 + (pl.col("upper") - pl.col("rate")) ** 2).sqrt()
+    up = ((pl.col("upper_b") - pl.col("rate_b")) ** 2 + (pl.col("rate") - pl.col("lower")) ** 2).sqrt()
+    flags = [
+        pl.coalesce(name, f"{name}_b").alias(name) for name in ("complete", "closes_on", "young_history")
+    ]
+    return both.select(
+        *keys,
+        (pl.col("size").fill_null(0) + pl.col("size_b").fill_null(0)).alias("size"),
+        apart.alias("difference"),
+        (apart - down).alias("lower"),
+        (apart + up).alias("upper"),
+        *flags,
+        pl.coalesce("reason", "reason_b").alias("reason"),
+    ).sort("cohort", "age")

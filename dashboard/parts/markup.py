@@ -34,6 +34,11 @@ def section(title: str, caption: str = "") -> None:
     st.html(f'<div class="section"><h2>{escape(title)}</h2>{words}</div>')
 
 
+def card_head(title: str, words: str) -> str:
+    """The title of a card, and the line under it with unit, n and as-of."""
+    return f'<h3 class="card-title">{escape(title)}</h3><p class="card-note">{escape(words)}</p>'
+
+
 def note(text: str) -> None:
     """A line of small, muted text."""
     st.html(f'<p class="note">{marked(text)}</p>')

@@ -11,7 +11,7 @@ from metrics.frames import Marts
 from metrics.lives import lives
 from metrics.marts import build
 from metrics.periods import Calendar
-from metrics.retention import Cohorts, cohort_table, mean_curve, old_customers_until
+from metrics.retention import Cohorts, cohort_table, mean_curve
 
 CALENDAR = Calendar()
 
@@ -194,12 +194,6 @@ def test_mean_curves():
     assert plain["rate"].to_list() == pytest.approx([1, 3 / 4, 0])
     assert weighted["cohorts"].to_list() == [2, 2, 1]
     assert weighted["lower"][1] < 2 / 3 < weighted["upper"][1]
-
-
-def test_data_that_begin_in_mid_business():
-    assert old_customers_until([900, 500, 300, 210, 190, 200, 205, 195], gap_quantile=3) == 3
-    assert old_customers_until([200, 190, 210, 205, 195, 200, 190, 210], gap_quantile=3) == 0
-    assert old_customers_until([900], gap_quantile=3) == 0
 
 
 def test_no_lives_no_table():

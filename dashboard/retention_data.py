@@ -1,0 +1,83 @@
+"""The questions of the retention page; every answer is kept by the desk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from dashboard.desk import Desk
+from dashboard.state import Scope
+from metrics.beginnings import Beginning, beginning
+from metrics.cohort_lists import cell_customers
+from metrics.cohort_values import acquisition_costs, layer_cake, payback, valued
+from metrics.frames import Marts
+from metrics.lives import lives
+from metrics.periods import Grain
+from metrics.retention import Cohorts, cohort_table
+
+
+def segment(scope: Scope, attribute: str, value: str) -> Scope:
+    """The scope narrowed to one value of an attribute."""
+    others = tuple(pair for pair in scope.attributes if pair[0] != attribute)
+    return replace(scope, attributes=(*others, (attribute, (value,))))
+
+
+def _lives(marts: Marts, cohorts: Cohorts) -> pl.DataFrame:
+    """Lives are large: the marts keep a few of them, not the cache of answers."""
+    question = ("lives", cohorts.events, cohorts.grain, cohorts.window)
+    return marts.kept(
+        question, lambda: lives(marts, cohorts.events, cohorts.grain, rolling=cohorts.is_rolling)
+    )
+
+
+def history(desk: Desk, grain: Grain) -> Beginning:
+    """Whether the data begin in mid-business."""
+    return desk.kept(f"beginning {grain}", lambda: beginning(desk.whole, grain))
+
+
+def cohort_cells(desk: Desk, scope: Scope, cohorts: Cohorts) -> pl.DataFrame:
+    """The cohort table with every value of its cells. Raises Missing where no source gives the events."""
+    marts = desk.marts(scope)
+
+    def made() -> pl.DataFrame:
+        found = _lives(marts, cohorts)
+        until = history(desk, cohorts.grain).until if cohorts.events.start.endswith("order") else None
+        return valued(cohort_table(found, cohorts, desk.calendar, desk.as_of, history_from=until))
+
+    return desk.kept(f"cohorts {cohorts} {scope.filters}", made)
+
+
+def layers(desk: Desk, scope: Scope, cohorts: Cohorts) -> pl.DataFrame:
+    """Net amount by period and cohort."""
+    calendar_cohorts = replace(cohorts, window="calendar")
+    marts = desk.marts(scope)
+    question = f"layers {cohorts.grain} {cohorts.events} {scope.filters}"
+    return desk.kept(question, lambda: layer_cake(_lives(marts, calendar_cohorts)))
+
+
+def paybacks(desk: Desk, scope: Scope, cohorts: Cohorts) -> pl.DataFrame:
+    """When each cohort paid back what it cost. Raises Missing without spend, and under filters."""
+    table = cohort_cells(desk, scope, cohorts)
+    return payback(table, acquisition_costs(desk.marts(scope), cohorts.grain))
+
+
+def cell(desk: Desk, scope: Scope, cohorts: Cohorts, cohort: int, age: int) -> pl.DataFrame:
+    """The customers of one cell with what is known of them."""
+    marts = desk.marts(scope)
+
+    def made() -> pl.DataFrame:
+        rows = cell_customers(_lives(marts, cohorts), cohorts, desk.calendar, cohort, age)
+        return with_ids(desk, rows)
+
+    return desk.kept(f"cell {cohorts} {cohort}.{age} {scope.filters}", made)
+
+
+def with_ids(desk: Desk, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows by customer number with ids ahead, attributes behind; names only where the project shows them."""
+    people = desk.whole.frame("customer_summary")
+    personal = [name for name in ("name", "email") if desk.role == "shown" and name in people.columns]
+    named = [people[name].gather(rows["customer"]) for name in ("customer_id", *personal)]
+    attributes = [people[name].gather(rows["customer"]) for name in desk.attributes]
+    own = rows.drop("customer")
+    return own.select(*named, *own.columns, *attributes)

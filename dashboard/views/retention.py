@@ -1,0 +1,52 @@
+"""Retention: who stays, who leaves, who comes back, and how sure we are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import streamlit as st
+
+from dashboard import data, state
+from dashboard.desk import Desk
+from dashboard.parts import filter_bar, markup, states
+from dashboard.parts.kpi_row import sentence
+from dashboard.state import Scope
+from dashboard.text import gettext as _
+from dashboard.text import later
+from dashboard.views import retention_cohorts
+from metrics.selection import Missing
+
+METRICS: Final = ("retention_rate", "repeat_purchase_rate", "active_customers", "reactivated_customers")
+SECTION: Final = "retention.section"
+
+Section = Callable[[Desk, Scope], None]
+SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
+    "cohorts": (later("Cohorts"), retention_cohorts.render),
+}
+
+
+def render() -> None:
+    """Draw the section that is chosen, for the scope that the filter bar holds."""
+    desk, scope = data.desk(), state.scope()
+    markup.head(_("Retention"), desk.read.chosen(scope))
+    filter_bar.ignored_note()
+    chosen = _section()
+    try:
+        SECTIONS[chosen][1](desk, scope)
+    except Missing as missing:
+        states.empty("inventory_2", _("Nothing to show here"), sentence(str(missing)))
+
+
+def _section() -> str:
+    chosen = st.segmented_control(
+        _("Section"),
+        list(SECTIONS),
+        default=next(iter(SECTIONS)),
+        required=True,
+        format_func=lambda name: _(SECTIONS[name][0]),
+        key=SECTION,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return chosen or next(iter(SECTIONS))

@@ -1,0 +1,228 @@
+"""Below the grid: retention curves under two definitions side by side, the layer cake, payback."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+import numpy as np
+import polars as pl
+import streamlit as st
+
+from dashboard import retention_data as asked
+from dashboard.charts.layout import Chart
+from dashboard.charts.retention import Curve, curves, layer_cake
+from dashboard.desk import Desk
+from dashboard.format import MISSING
+from dashboard.parts import markup
+from dashboard.parts.chart_card import Card, chart_card
+from dashboard.parts.kpi_row import sentence
+from dashboard.parts.markup import Column
+from dashboard.retention_choices import DEFINITIONS, defined, words
+from dashboard.state import GRAINS, HISTORY, Scope
+from dashboard.text import gettext as _
+from metrics.retention import Cohorts, mean_curve
+from metrics.selection import Missing
+
+LAYERS: Final = 8
+"""Layers of a cake at most; older cohorts share the lowest."""
+
+
+def draw(desk: Desk, scope: Scope, plain: Cohorts, definition: str, beside: str) -> None:
+    """Curve and layer cake side by side, the definitions in a table between them and payback below."""
+    left, right = st.columns(2)
+    with left:
+        chart_card(*_curve_card(desk, scope, plain, definition, beside))
+    with right:
+        chart_card(*_cake_card(desk, scope, plain))
+    _side_by_side(desk, scope, plain, (definition, beside))
+    _payback(desk, scope, plain)
+
+
+def _mean(desk: Desk, scope: Scope, plain: Cohorts, name: str) -> pl.DataFrame:
+    table = asked.cohort_cells(desk, scope, defined(plain, name))
+    known = table.filter(~pl.col("young_history"), pl.col("cohort") <= scope.period)
+    return mean_curve(known, weighted=st.session_state.get("retention.mean", "weighted") == "weighted")
+
+
+def _curve_card(
+    desk: Desk, scope: Scope, plain: Cohorts, definition: str, beside: str
+) -> tuple[Card, Chart | None, str]:
+    """All cohorts as one curve, under each of the two definitions."""
+    show, grain = desk.show, _(GRAINS[scope.grain]).lower()
+    names = list(dict.fromkeys((definition, beside)))
+    means = {name: _mean(desk, scope, plain, name).filter(pl.col("age") > 0) for name in names}
+    drawn = {name: mean for name, mean in means.items() if len(mean)}
+    card = Card(
+        key="retention-curve",
+        title=_("Share of customers who come back"),
+        note=_("mean of all cohorts by {grain} since they began \N{MIDDLE DOT} bands hold 95 %").format(
+            grain=grain
+        ),
+        definition={_(DEFINITIONS[name][0]): words(name) for name in names},
+        columns=[
+            Column(grain.capitalize(), "number"),
+            *(Column(_(DEFINITIONS[n][0]), "number") for n in names),
+        ],
+        rows=lambda: _curve_rows(desk, drawn),
+        frame=lambda: pl.concat([mean.with_columns(definition=pl.lit(n)) for n, mean in drawn.items()]),
+    )
+    if not drawn or max(len(mean) for mean in drawn.values()) < 2:
+        return card, None, _("A curve needs two periods after the first that are over.")
+    lines = [_line(desk, name, mean) for name, mean in drawn.items()]
+    alt = _("Retention by {grain}: {first}").format(grain=grain, first=lines[0].notes[0])
+    return card, curves(lines, partial(show.axis, unit="rate"), lambda at: f"{at:g}", alt), ""
+
+
+def _line(desk: Desk, name: str, mean: pl.DataFrame) -> Curve:
+    show = desk.show
+    lower, upper = (mean[bound].cast(pl.Float64).fill_null(np.nan).to_numpy() for bound in ("lower", "upper"))
+    rates = mean.select("rate", "n").iter_rows()
+    notes = [f"{show.percent(share)}, n = {show.decimal(n, 0)}" for share, n in rates]
+    ages = mean["age"].to_numpy().astype(np.float64)
+    return Curve(_(DEFINITIONS[name][0]), ages, mean["rate"].to_numpy(), lower, upper, notes)
+
+
+def _curve_rows(desk: Desk, means: dict[str, pl.DataFrame]) -> list[list[str]]:
+    ages = sorted({age for mean in means.values() for age in mean["age"]})
+    rates = [dict(mean.select("age", "rate").iter_rows()) for mean in means.values()]
+    return [[str(age), *(desk.show.value(rate.get(age), "rate") for rate in rates)] for age in ages]
+
+
+def _side_by_side(desk: Desk, scope: Scope, plain: Cohorts, names: tuple[str, str]) -> None:
+    """The numbers of both definitions, age by age."""
+    if names[0] == names[1]:
+        return
+    means = [_mean(desk, scope, plain, name) for name in names]
+    both = means[0].join(means[1], on="age", how="full", coalesce=True, suffix="_beside").sort("age")
+    heads = [Column(_(GRAINS[scope.grain]), "number")]
+    for name in names:
+        heads += [
+            Column(_(DEFINITIONS[name][0]), "number"),
+            Column(_("95 % interval")),
+            Column("n", "number"),
+        ]
+    heads.append(Column(_("Difference"), "number"))
+    rows = [_pair(desk, row) for row in both.filter(pl.col("age") <= 12).iter_rows(named=True)]
+    markup.section(
+        _("Two definitions side by side"), _("All cohorts together; the same customers, counted twice")
+    )
+    st.html(markup.table(heads, rows, _("Two definitions side by side")))
+    markup.note(" \N{MIDDLE DOT} ".join(f"{_(DEFINITIONS[name][0])}: {words(name)}" for name in names))
+
+
+def _pair(desk: Desk, row: dict[str, object]) -> list[str]:
+    cells = [str(row["age"])]
+    for suffix in ("", "_beside"):
+        rate, lower, upper, n = (row[f"{name}{suffix}"] for name in ("rate", "lower", "upper", "n"))
+        bounds = MISSING
+        if isinstance(lower, float) and isinstance(upper, float):
+            bounds = f"{desk.show.percent(lower)} {_('to')} {desk.show.percent(upper)}"
+        cells += [_rate(desk, rate), bounds, desk.show.decimal(n, 0) if isinstance(n, int) else MISSING]
+    first, second = row["rate"], row["rate_beside"]
+    known = isinstance(first, float) and isinstance(second, float)
+    cells.append(desk.show.change(second - first, "rate") if known else MISSING)  # type: ignore[operator]  # both are numbers
+    return cells
+
+
+def _rate(desk: Desk, rate: object) -> str:
+    return desk.show.percent(rate) if isinstance(rate, float) else MISSING
+
+
+def _cake_card(desk: Desk, scope: Scope, plain: Cohorts) -> tuple[Card, Chart | None, str]:
+    """What each period's revenue is made of, by the year in which its customers began."""
+    show, read = desk.show, desk.read
+    found = asked.layers(desk, scope, plain)
+    first = scope.period - HISTORY[scope.grain] + 1
+    inside = found.filter(pl.col("period").is_between(first, scope.period))
+    wide = _layered(desk, inside, scope, first)
+    names = [name for name in wide.columns if name != "period"]
+    card = Card(
+        key="layer-cake",
+        title=_cake_finding(desk, scope, wide),
+        note=_("net revenue of known customers by {grain}, {currency}").format(
+            grain=_(GRAINS[scope.grain]).lower(), currency=show.currency
+        ),
+        definition={_("Layer"): _("customers by the year in which they began; returns are taken off")},
+        columns=[Column(_(GRAINS[scope.grain])), *(Column(name, "number") for name in names)],
+        rows=lambda: [
+            [read.period(row[0], scope.grain), *(show.exact_money(cell) for cell in row[1:])]
+            for row in wide.iter_rows()
+        ],
+        frame=lambda: inside,
+    )
+    if len(wide) < 2 or not names:
+        return card, None, _("A layer cake needs two periods with revenue.")
+    values = wide.select(pl.col(names).cast(pl.Float64)).to_numpy().T
+    periods = [read.tick(code, scope.grain) for code in wide["period"]]
+    money = partial(show.axis, unit="money")
+    return card, layer_cake(periods, names, values, money, money, card.title), ""
+
+
+def _layered(desk: Desk, rows: pl.DataFrame, scope: Scope, first: int) -> pl.DataFrame:
+    """One row a period, one column a year of beginning."""
+    years = {code: str(desk.calendar.start(code, scope.grain).year) for code in rows["cohort"].unique()}
+    keep = sorted(set(years.values()))[-LAYERS:]
+    older = _("before {year}").format(year=keep[0]) if keep else ""
+    named = {code: year if year in keep else older for code, year in years.items()}
+    layer = pl.col("cohort").replace_strict(named, return_dtype=pl.String).alias("layer")
+    sums = rows.group_by("period", layer).agg(pl.col("net_amount").sum()).sort("layer")
+    wide = sums.pivot(on="layer", index="period", values="net_amount")
+    every = pl.DataFrame({"period": pl.int_range(first, scope.period + 1, dtype=pl.Int32, eager=True)})
+    begun = every.filter(pl.col("period") >= rows["period"].min()) if len(rows) else every.clear()
+    return begun.join(wide, on="period", how="left").fill_null(0)
+
+
+def _cake_finding(desk: Desk, scope: Scope, wide: pl.DataFrame) -> str:
+    if wide.is_empty() or len(wide.columns) < 3:
+        return _("Revenue by the year in which customers began")
+    *_rest, youngest = wide.columns
+    total = sum(float(wide[name][-1]) for name in wide.columns[1:])
+    if total <= 0:
+        return _("Revenue by the year in which customers began")
+    older = 1 - float(wide[youngest][-1]) / total
+    return _("{share} of revenue in {period} comes from customers won before {year}").format(
+        share=desk.show.percent(older, 0),
+        period=desk.read.period(scope.period, scope.grain, long=True),
+        year=youngest,
+    )
+
+
+def _payback(desk: Desk, scope: Scope, plain: Cohorts) -> None:
+    """When cohorts earned back what winning them cost."""
+    grain = _(GRAINS[scope.grain]).lower()
+    markup.section(_("Payback"), _("Margin of each cohort to date against what was spent to win it"))
+    try:
+        found = asked.paybacks(desk, scope, plain)
+    except Missing as missing:
+        markup.note(sentence(str(missing)))
+        return
+    rows = found.filter(pl.col("cohort").is_between(scope.period - 11, scope.period)).reverse()
+    heads = (
+        Column(_("Began in")),
+        Column(_("Customers"), "number"),
+        Column(_("Spent to win them"), "number"),
+        Column(_("Each"), "number"),
+        Column(_("Margin to date"), "number"),
+        Column(_("Paid back"), "number"),
+        Column(_("After"), "number"),
+    )
+    st.html(
+        markup.table(
+            heads, [_paid(desk, scope, grain, row) for row in rows.iter_rows(named=True)], _("Payback")
+        )
+    )
+
+
+def _paid(desk: Desk, scope: Scope, grain: str, row: dict[str, object]) -> list[str]:
+    show, age = desk.show, row["payback_age"]
+    after = _("{grain} {age}").format(grain=grain, age=age) if age is not None else _("not yet")
+    return [
+        desk.read.period(row["cohort"], scope.grain),  # type: ignore[arg-type]  # a whole number
+        show.decimal(row["size"], 0),  # type: ignore[arg-type]  # a whole number
+        show.money(row["spent"]),  # type: ignore[arg-type]  # a decimal
+        show.value(row["cost_per_customer"], "money"),  # type: ignore[arg-type]  # a number
+        show.value(row["margin"], "money"),  # type: ignore[arg-type]  # a decimal
+        show.value(row["paid_back"], "rate"),  # type: ignore[arg-type]  # a number
+        after,
+    ]

@@ -1,0 +1,101 @@
+"""What cohorts are worth: money by cell, running totals a customer, payback of what acquisition cost."""
+
+from typing import Final, Literal
+
+import polars as pl
+
+from metrics.frames import Marts
+from metrics.money import amounts
+from metrics.periods import Grain
+from metrics.selection import Missing
+
+CellValue = Literal[
+    "rate", "customers", "revenue", "net_retention", "orders_per_customer", "margin", "customer_value"
+]
+VALUES: Final[tuple[CellValue, ...]] = (
+    "rate",
+    "customers",
+    "revenue",
+    "net_retention",
+    "orders_per_customer",
+    "margin",
+    "customer_value",
+)
+_MONEY: Final = pl.Decimal(38, 4)
+
+
+def valued(table: pl.DataFrame) -> pl.DataFrame:
+    """A cohort table (`metrics.retention.cohort_table`) with every value that a cell can show.
+
+    `customers` (active), `revenue` (net amount of the cell, exact), `net_retention` (revenue over that of age
+    0; null where that is not above 0), `orders_per_customer` (orders of the cell over the cohort's size),
+    `margin` (of all ages so far, exact), `customer_value` (that margin over the size; net amount where no
+    source gives a cost). All are null while the period runs, and the totals after a cell that is null.
+    """
+    over = pl.col("complete")
+    first = pl.col("revenue").filter(pl.col("age") == 0).first().over("cohort").cast(pl.Float64)
+    known = table.with_columns(
+        customers=pl.col("active"),
+        revenue=pl.when(over).then("net_amount").cast(_MONEY),
+        orders_per_customer=pl.when(over).then(pl.col("orders") / pl.col("size")),
+        gained=pl.when(over).then("margin" if _has_cost(table) else "net_amount").cast(_MONEY),
+    )
+    return (
+        known.with_columns(
+            net_retention=pl.when(first > 0).then(pl.col("revenue").cast(pl.Float64) / first),
+            margin=pl.col("gained").cum_sum().over("cohort", order_by="age"),
+        )
+        .with_columns(customer_value=pl.col("margin").cast(pl.Float64) / pl.col("size"))
+        .drop("gained")
+    )
+
+
+def _has_cost(table: pl.DataFrame) -> bool:
+    return table["margin"].null_count() < len(table)
+
+
+def layer_cake(lives: pl.DataFrame) -> pl.DataFrame:
+    """Net amount by calendar period and cohort, exact: period, cohort, net_amount, sorted by both.
+
+    Periods that still run are among them. What customers brought before their life began is in no layer.
+    """
+    layers = lives.group_by(period=pl.col("cohort") + pl.col("age"), cohort="cohort").agg(
+        pl.col("net_amount").sum()
+    )
+    return layers.with_columns(amounts(pl.col("net_amount"))).sort("period", "cohort")
+
+
+def acquisition_costs(marts: Marts, grain: Grain) -> pl.DataFrame:
+    """What was spent on acquisition by period: period, spent (exact). Raises Missing without such spend."""
+    rows = marts.frame("spending")
+    bought = rows.filter(pl.col("purpose").cast(pl.String) == "acquisition")
+    if bought.is_empty():
+        fault = "no source gives `spend` on acquisition"
+        raise Missing(fault)
+    period = marts.calendar.codes(pl.col("spent_on"), grain).alias("period")
+    return bought.group_by(period).agg(pl.col("amount").sum().alias("spent")).sort("period")
+
+
+def payback(table: pl.DataFrame, costs: pl.DataFrame) -> pl.DataFrame:
+    """When a cohort's margin has paid back what was spent to win it.
+
+    One row a cohort, sorted: cohort, size, spent, cost_per_customer, margin (so far), paid_back (of the
+    cost, a share), payback_age (the first age at whose end the margin covers the cost; null while it does
+    not). Cohorts without spend are left out. `table`: see `valued`; `costs`: see `acquisition_costs`.
+    """
+    reached = pl.col("age").filter(pl.col("margin") >= pl.col("spent")).min()
+    joined = table.join(costs.rename({"period": "cohort"}), on="cohort")
+    return (
+        joined.group_by("cohort")
+        .agg(
+            pl.col("size", "spent").first(),
+            pl.col("margin").drop_nulls().last(),
+            reached.alias("payback_age"),
+        )
+        .with_columns(
+            cost_per_customer=pl.col("spent").cast(pl.Float64) / pl.col("size"),
+            paid_back=pl.col("margin").cast(pl.Float64) / pl.col("spent").cast(pl.Float64),
+        )
+        .sort("cohort")
+        .select("cohort", "size", "spent", "cost_per_customer", "margin", "paid_back", "payback_age")
+    )

@@ -1,4 +1,4 @@
-"""The command line: `rapport run | refresh | query | check | init | sources | demo | version`.
+"""The command line: `rapport run | refresh | query | check | schema | init | sources | demo | version`.
 
 Exit codes: 0 fine, 1 a problem was found in what was asked or checked, 2 the command cannot run. Results go
 to standard output, everything else to standard error. Each command imports what it needs when it runs, so
@@ -99,11 +99,31 @@ def query(
 
 
 @app.command()
-def check(project: Folder = None, store: StoreFolder = None, as_json: Json = False) -> None:
+def check(
+    project: Folder = None,
+    store: StoreFolder = None,
+    as_json: Json = False,
+    as_sarif: Annotated[bool, typer.Option("--sarif", help="Print SARIF 2.1.0 for code hosts.")] = False,
+    tests: Annotated[bool, typer.Option("--tests", help="Run the examples of the definitions too.")] = False,
+) -> None:
     """Check rapport.yaml, sources.yaml and the metric definitions; print every problem at once."""
+    from dashboard.commands.check import Form
     from dashboard.commands.check import check as check_project
 
-    check_project(project, as_json=as_json)
+    check_project(project, Form(as_json, as_sarif, tests))
+
+
+@app.command()
+def schema(
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="Folder; default: schemas.")] = None,
+    project: Folder = None,
+    store: StoreFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Write JSON Schemas with which an editor completes and explains the project's files."""
+    from dashboard.commands.schema import write_schemas
+
+    write_schemas(folder, as_json=as_json)
 
 
 @app.command()

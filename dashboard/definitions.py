@@ -22,6 +22,7 @@ from connectors.sources import Sources
 from connectors.store import Version
 from dashboard.editing.history import keep, versions
 from metrics.catalog import ATTRIBUTES, DEFINITION, Catalog, Definition, catalog
+from metrics.lint import warnings
 from metrics.people import attribute_names
 from metrics.selection import plain
 
@@ -75,6 +76,7 @@ def definitions(
         documents = _mended(documents, earlier, columns)
         compiled = catalog(documents, columns)
     located = {each.value.name: each for each in documents}
+    problems = (*problems, *warnings(compiled, located))
     return Definitions(compiled, problems, located, frozenset(earlier.keys() & located.keys()))
 
 

@@ -22,7 +22,7 @@ Every name below is one that `rapport query` prints, at any grain, split and win
 
 """
 PLUMBING: Final = """
-    catalog cells definitions evaluation events examples figures frames lists marts measures money orders
+    catalog cells definitions evaluation events examples figures frames lint lists marts measures money orders
     panels people periods reasons relations rollup selection
 """
 """Modules of `metrics/` that carry figures without being a method of their own."""

@@ -1,7 +1,8 @@
 """`rapport check`: every problem of every file of a project, found by the loader that the pages use."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,28 +10,38 @@ from config.errors import ConfigError, Problem
 from config.model import find_project
 from connectors.sources import find_sources
 from dashboard.commands.opening import opened
+from dashboard.commands.sarif import sarif
 from dashboard.commands.terminal import CannotRun, ProblemFound, say, show, show_json
-from dashboard.definitions import definitions, mapped_attributes
+from dashboard.definitions import Definitions, definitions, mapped_attributes
+from dashboard.examples import failures
 from dashboard.workspace import project_folder
+from metrics.periods import Calendar
 
 T = TypeVar("T")
 
 
-def check(project: Path | None, *, as_json: bool) -> None:
+@dataclass(frozen=True)
+class Form:
+    """How the problems are printed, and whether the examples of the definitions are run."""
+
+    as_json: bool = False
+    as_sarif: bool = False
+    tests: bool = False
+
+
+def check(project: Path | None, form: Form) -> None:
     """Print the problems of a project. Raises ProblemFound when one of them is an error."""
     folder = project_folder(project) or opened(None, None).folder
     if not folder.is_dir():
         message = f"project `{folder}`: there is no such folder. Write one with `rapport init {folder}`"
         raise CannotRun(message)
-    problems = tuple(problems_of(folder))
+    if form.as_json and form.as_sarif:
+        message = "`--json` and `--sarif` are two formats. Ask for one of them"
+        raise CannotRun(message)
+    found = _Check(folder)
+    problems = (*found.problems(), *(found.failures() if form.tests else ()))
+    _print(problems, folder, form, found.examples)
     errors = sum(problem.severity == "error" for problem in problems)
-    if as_json:
-        show_json([asdict(problem) for problem in problems])
-    else:
-        for problem in problems:
-            show(f"{problem.severity}: {problem.render()}")
-        if not problems:
-            say(f"project `{folder}`: no problems")
     if errors:
         message = f"project `{folder}`: {errors} {'error' if errors == 1 else 'errors'}"
         raise ProblemFound(message)
@@ -38,10 +49,51 @@ def check(project: Path | None, *, as_json: bool) -> None:
 
 def problems_of(folder: Path) -> Iterator[Problem]:
     """Every problem of rapport.yaml, sources.yaml and the metric definitions, file by file."""
-    yield from _found(find_project, folder)[1]
-    sources, problems = _found(find_sources, folder)
-    yield from problems
-    yield from definitions(folder, mapped_attributes(sources) if sources else {}).problems
+    return _Check(folder).problems()
+
+
+def _print(problems: tuple[Problem, ...], folder: Path, form: Form, examples: int) -> None:
+    if form.as_json:
+        show_json([asdict(problem) for problem in problems])
+        return
+    if form.as_sarif:
+        show_json(sarif(problems, folder, version("rapport-dashboard")))
+        return
+    for problem in problems:
+        show(f"{problem.severity}: {problem.render()}")
+    ran = f", {examples} tests ran" if form.tests else ""
+    if not problems:
+        say(f"project `{folder}`: no problems{ran}")
+    elif ran:
+        say(f"project `{folder}`{ran}")
+
+
+class _Check:
+    """One look at a project: its settings, its sources, its definitions."""
+
+    def __init__(self, folder: Path) -> None:
+        self.project, self.of_project = _found(find_project, folder)
+        self.sources, self.of_sources = _found(find_sources, folder)
+        attributes = mapped_attributes(self.sources) if self.sources else {}
+        self.definitions: Definitions = definitions(folder, attributes)
+
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong in the files, file by file."""
+        yield from self.of_project
+        yield from self.of_sources
+        yield from self.definitions.problems
+
+    @property
+    def examples(self) -> int:
+        """How many examples the definitions have."""
+        return sum(len(plan.definition.tests) for plan in self.definitions.catalog.plans.values())
+
+    def failures(self) -> Iterator[Problem]:
+        """The examples of definitions that do not give what they promise, each at its place."""
+        if self.project is None:
+            return failures(self.definitions, Calendar())
+        cuts = (self.project.timezone, self.project.week_start, self.project.fiscal_year_start)
+        return failures(self.definitions, Calendar(*cuts))
 
 
 def _found(read: Callable[[Path], T], folder: Path) -> tuple[T | None, tuple[Problem, ...]]:

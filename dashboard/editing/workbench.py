@@ -1,14 +1,16 @@
 """What the Definitions page asks of a desk: drafts, what an edit would do, and what sources give."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from config.documents import Document
-from config.errors import ConfigError
+from config.errors import ConfigError, Problem
 from connectors.sources import Sources, find_sources
 from dashboard.definitions import Definitions, definitions, loaded_attributes
 from dashboard.desk import Desk
 from dashboard.editing.drafts import Draft, draft_of
 from dashboard.editing.effect import Changed, effect
+from dashboard.examples import failures
 from dashboard.tiles import Figure, figures_of
 from metrics.catalog import Catalog
 from metrics.figures import compute
@@ -26,6 +28,14 @@ def changes(desk: Desk, after: Definitions) -> list[Changed]:
     """What changes when other definitions hold, by month and by every attribute that people filter by."""
     split, before = tuple(desk.attributes), desk.catalog
     return desk.kept(f"changes {after.digest}", lambda: effect(before, after.catalog, desk.whole, split))
+
+
+def failing(desk: Desk, after: Definitions, name: str) -> list[Problem]:
+    """The examples of a metric that other definitions no longer meet, as warnings."""
+    if name not in after.catalog.plans:
+        return []
+    found = desk.kept(f"examples {after.digest} {name}", lambda: list(failures(after, desk.calendar, [name])))
+    return [replace(problem, severity="warning") for problem in found]
 
 
 def whole_figure(desk: Desk, found: Definitions, name: str) -> Figure:

@@ -1,6 +1,6 @@
 """The watch on a project's files: an open page follows them within a second.
 
-The browser asks the server for a short text three times a second; no script runs until that text is another one.
+The browser asks for a short text three times a second; no script runs until that text is another one.
 """
 
 from importlib.resources import files

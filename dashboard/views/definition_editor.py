@@ -40,6 +40,8 @@ def _draw(name: str) -> None:
     text = _typed(name, base)
     after = workbench.what_if(desk, draft.file, draft.file_text(text))
     own = [problem for problem in after.problems if problem.path == str(draft.file)]
+    if not any(problem.severity == "error" for problem in own):
+        own += workbench.failing(desk, after, name)
     left, right = st.columns([6, 5], gap="medium")
     with left:
         _editor(desk, name, draft, base, own)
@@ -149,8 +151,10 @@ def _outcome(desk: Desk, name: str, after: Definitions, own: Sequence[Problem], 
     if own:
         _found(desk, own)
     if any(problem.severity == "error" for problem in own):
+        definition_effect.preview(desk, name, desk.definitions, _("Served until it is mended"))
         return
-    definition_effect.preview(desk, name, after, changed=changed)
+    title = _("All history, as of {day}").format(day=desk.show.day(desk.as_of))
+    definition_effect.preview(desk, name, after, title, changed=changed)
     if changed:
         definition_effect.draw(desk, name, workbench.changes(desk, after))
 

@@ -32,14 +32,13 @@ MOST_METRICS: Final = 12
 MOST_SEGMENTS: Final = 12
 
 
-def preview(desk: Desk, name: str, after: Definitions, *, changed: bool) -> None:
+def preview(desk: Desk, name: str, after: Definitions, title: str, *, changed: bool = False) -> None:
     """The figure as it is, and as the text would make it."""
     if name not in after.catalog.plans:
         markup.note(_("The text does not define `{name}`.").format(name=name))
         return
     unit = after.catalog.definition(name).unit
     was, then = (workbench.whole_figure(desk, found, name) for found in (desk.definitions, after))
-    title = _("All history, as of {day}").format(day=desk.show.day(desk.as_of))
     with st.container(border=True, key=f"card-preview-{name}"):
         st.html(_against(title, was, then, unit, desk.show, changed=changed))
 

@@ -1,0 +1,34 @@
+"""`rapport schema`: JSON Schemas of the project's files, with which editors complete and explain."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import config
+from config import schemas
+from config.model import Project
+from connectors.sources import Sources
+from dashboard.commands.terminal import say, show, show_json
+from dashboard.definitions import UNDER
+from metrics.catalog import Definition
+
+SHIPPED: Final = Path(config.__file__).parent / "schemas"
+MODELS: Final[Mapping[str, Any]] = {
+    "rapport": Project,
+    "sources": Sources,
+    "metrics": schemas.file_of(UNDER, Definition, "The definitions, in any order."),
+}
+"""The model of each file by the name of its schema."""
+
+
+def write_schemas(folder: Path | None, *, as_json: bool) -> None:
+    """Write the schemas to a folder, or to `schemas` here; print their paths and how files name them."""
+    home = folder or Path("schemas")
+    changed = set(schemas.write(MODELS, home))
+    paths = [home / f"{name}.schema.json" for name in MODELS]
+    if as_json:
+        show_json([{"path": path, "changed": path in changed} for path in paths])
+        return
+    for path in paths:
+        show(str(path))
+    say(f"Name one in the first line of a file: # yaml-language-server: $schema={paths[0].as_posix()}")

@@ -1,0 +1,44 @@
+"""The worked examples of definitions, run: each that does not give its figure is a problem at its place."""
+
+from collections.abc import Iterable, Iterator
+
+from polars.exceptions import PolarsError
+
+from config.errors import Fault, Problem
+from config.load import Located
+from dashboard.definitions import Definitions
+from metrics.catalog import Definition
+from metrics.definitions import Test
+from metrics.examples import outcome
+from metrics.periods import Calendar
+
+RULE = "test"
+
+
+def failures(found: Definitions, calendar: Calendar, names: Iterable[str] | None = None) -> Iterator[Problem]:
+    """The examples that fail, of some metrics or of all that are served."""
+    for name in found.catalog.plans if names is None else names:
+        located = found.located[name]
+        for at, test in enumerate(located.value.tests):
+            yield from _failure(found, located, at, test, calendar)
+
+
+def _failure(
+    found: Definitions, located: Located[Definition], at: int, test: Test, calendar: Calendar
+) -> Iterator[Problem]:
+    try:
+        result = outcome(found.catalog, located.value.name, test, calendar)
+    except (Fault, PolarsError, ValueError, KeyError) as error:
+        fault = f"the example cannot be computed: {str(error).splitlines()[0]}"
+        remedy = "Check the tables and columns of its rows"
+        yield located.problem(("tests", at, "rows"), fault, remedy, rule=RULE)
+        return
+    if not result.is_as_expected:
+        reason = f" ({result.reason})" if result.reason else ""
+        fault = f"expected {_number(test.expect)}, got {_number(result.value)}{reason}"
+        remedy = "Mend the definition, or the example if it is the one that is wrong"
+        yield located.problem(("tests", at, "expect"), fault, remedy, rule=RULE)
+
+
+def _number(value: float | None) -> str:
+    return "no figure" if value is None else f"{value:.10g}"

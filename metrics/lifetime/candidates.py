@@ -31,8 +31,8 @@ def fits(rows: Rows, names: Sequence[str] = CONTINUOUS) -> dict[str, Fit[Purchas
 def fit_table(fitted: Mapping[str, Fit[PurchaseModel]]) -> pl.DataFrame:
     """One row a fit, lowest AIC first.
 
-    `name`, `status`, `message`, `log_likelihood`, `aic`, `aic_gap` (to the best), `bic`. A model that could not
-    be fitted comes last, with nulls.
+    `name`, `status`, `message`, `log_likelihood`, `aic`, `aic_gap` (to the best), `bic`. A model that could
+    not be fitted comes last, with nulls.
     """
     rows = [
         {

@@ -153,6 +153,11 @@ class Rows:
     T: Array
     weight: Array
 
+    def __post_init__(self) -> None:
+        if (self.x[1:] < self.x[:-1]).any():
+            fault = "Rows must be sorted by x. Make them with `compress` or `rows_of`"
+            raise ValueError(fault)
+
     def scaled(self, factor: float) -> "Rows":
         """The same rows with every time multiplied by `factor`."""
         return Rows(self.x, self.t_x * factor, self.T * factor, self.weight)

@@ -65,7 +65,7 @@ def beta_rule(a: Array, b: Array, n: int = 128) -> tuple[Array, Array]:
     logit = np.log(a / b) + scale * np.sinh(v)
     log_density = a * logit - (a + b) * softplus(logit)[0] + np.log(np.cosh(v))
     weights = np.exp(log_density - log_density.max(axis=1, keepdims=True))
-    return np.maximum(expit(logit), 1e-300), weights / weights.sum(axis=1, keepdims=True)
+    return np.maximum(expit(logit), 1e-150), weights / weights.sum(axis=1, keepdims=True)
 
 
 def beta_mean(kernel: Callable[..., Array], a: Real, b: Real, *values: Real) -> Array:

@@ -106,7 +106,8 @@ def test_new_customer(fits):
     assert fits[BGNBD].model.expected_purchases(52.0) == pytest.approx(1.44401243, rel=1e-6)
     assert fits[ParetoNBD].model.expected_purchases(52.0) == pytest.approx(1.47343423, rel=1e-6)
     manual = [
-        0, 0.05077821, 0.09916088, 0.14542507, 0.18979930, 0.23247466, 0.27361274, 0.31335159, 0.35181024, 0.38909211,
+        0, 0.05077821, 0.09916088, 0.14542507, 0.18979930,
+        0.23247466, 0.27361274, 0.31335159, 0.35181024, 0.38909211,
     ]  # fmt: skip  # the BTYD manual, with the parameters that it gives
     at_manual = ParetoNBD(0.55, 10.56, 0.61, 11.64).expected_purchases(np.arange(10.0))
     assert at_manual == pytest.approx(manual, abs=5.1e-9)

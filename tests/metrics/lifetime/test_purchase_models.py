@@ -264,6 +264,28 @@ def test_longer_silence_never_makes_a_customer_more_alive(r, alpha, a, b):
         assert ((alive >= 0) & (alive <= 1)).all()
 
 
+@settings(deadline=None, max_examples=60)
+@given(*[st.floats(-8.0, 8.0).map(np.exp)] * 4)
+def test_the_corners_of_the_search_give_numbers(r, alpha, a, b):
+    for model in (
+        BGNBD(r, alpha, a, b),
+        MBGNBD(r, alpha, a, b),
+        ParetoNBD(r, alpha, a, b),
+        BGBB(r, alpha, a, b),
+    ):
+        x, t_x, age = np.array([0.0, 1.0, 9.0]), np.array([0.0, 4.0, 9.0]), np.array([9.0, 9.0, 9.0])
+        mean = model.conditional_expectation(10.0, x, t_x, age)
+        for values in (mean, model.dert(0.01, x, t_x, age), model.p_alive_later(10.0, x, t_x, age)):
+            assert np.isfinite(values).all()
+            assert (values >= 0).all()
+        assert (model.conditional_variance(10.0, x, t_x, age) >= -1e-6 * (1 + mean**2)).all()
+
+
+def test_rows_must_be_sorted():
+    with pytest.raises(ValueError, match="sorted by x"):
+        Rows(np.array([2.0, 1.0]), np.zeros(2), np.ones(2), np.ones(2))
+
+
 def test_arrays_of_parameters_are_populations_of_one():
     both = ParetoNBD(np.array([0.5, 0.9]), np.array([9.0, 3.0]), np.array([0.6, 1.2]), np.array([12.0, 8.0]))
     each: list[PurchaseModel] = [ParetoNBD(0.5, 9.0, 0.6, 12.0), ParetoNBD(0.9, 3.0, 1.2, 8.0)]

@@ -19,6 +19,7 @@ from config.model import Project
 from connectors.store import Manifest, Store, Version
 from dashboard.definitions import Definitions
 from dashboard.format import Formatter
+from dashboard.privacy import masked, personal_sources
 from dashboard.state import HISTORY, Reader, Scope
 from dashboard.text import gettext as _
 from dashboard.tiles import Figure, Moment, Series, Tile, disabled, figures_of, series, tile, wave
@@ -116,8 +117,15 @@ class Desk:
         return [each.manifest for each in reversed(Store(self.workspace.store).versions())]
 
     def quarantine(self, source: str) -> pl.DataFrame:
-        """The rows of a source that were set aside, each with its place, reason and original values."""
-        return self.kept(f"quarantine {source}", lambda: self.version.quarantine(source).collect())
+        """The rows of a source that were set aside, each with its place, reason and original values.
+
+        Personal fields are masked unless the project shows them.
+        """
+        return self.kept(f"quarantine {source}", lambda: self._set_aside(source))
+
+    def _set_aside(self, source: str) -> pl.DataFrame:
+        rows = self.version.quarantine(source).collect()
+        return rows if self.role == "shown" else masked(rows, personal_sources(self.workspace.folder))
 
     def metric(self, name: str) -> Definition:
         """The definition of a metric. Raises Fault for one that is unknown or broken."""

@@ -18,7 +18,7 @@ from dashboard.text import ngettext
 
 def draw() -> None:
     """Draw the page that the address names, with the logo and the navigation."""
-    st.set_page_config(page_title="Rapport", page_icon=str(theme.MARK), layout="wide", menu_items={})
+    st.set_page_config(page_icon=str(theme.MARK), layout="wide", menu_items={})
     st.html(theme.style_sheet())
     text.use(data.locale(), text.FOLDER)
     st.logo(str(theme.LOGO), icon_image=str(theme.MARK), size="large")
@@ -27,6 +27,7 @@ def draw() -> None:
 
 def open_page(page: Page) -> None:
     """Draw a page when its project and its data can be read; say what is wrong when not."""
+    st.set_page_config(page_title=f"{_(page.title)} \N{MIDDLE DOT} Rapport")
     try:
         desk = data.find_desk()
     except ConfigError as error:
@@ -51,7 +52,7 @@ def _say_what_is_broken(desk: Desk) -> None:
     roots = [problem for problem in desk.definitions.errors if problem.rule != "broken-reference"]
     if roots:
         count = ngettext("{n} problem in the definitions", "{n} problems in the definitions", len(roots))
-        text = _("What was right last stays in force until the file is mended; this page follows at once.")
+        text = _("What was right last is still served. Mend the file; this page follows at once.")
         placed = [replace(problem, path=desk.place(problem.path)) for problem in roots]
         states.problems(count.format(n=len(roots)), text, placed)
 

@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard.text import gettext as _
 
 _FORMULA: Final = r"^[=+\-@\t\r\n]"
+_CODED: Final = (pl.Enum, pl.Categorical)
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -21,13 +22,14 @@ def csv(frame: pl.DataFrame) -> bytes:
     >>> csv(pl.DataFrame({"name": ["=1+1"], "n": [-2]})).decode("utf-8-sig")
     "name,n\n'=1+1,-2\n"
     """
-    safe = frame.rename(_harmless).with_columns(
-        pl.when(pl.col(pl.String).str.contains(_FORMULA))
-        .then(pl.concat_str(pl.lit("'"), pl.col(pl.String)))
-        .otherwise(pl.col(pl.String))
-        .name.keep()
-    )
-    return safe.write_csv(include_bom=True).encode("utf-8")
+    texts = [name for name, dtype in frame.schema.items() if dtype == pl.String or dtype in _CODED]
+    safe = frame.with_columns(_without_formula(name) for name in texts)
+    return safe.rename(_harmless).write_csv(include_bom=True).encode("utf-8")
+
+
+def _without_formula(name: str) -> pl.Expr:
+    text = pl.col(name).cast(pl.String)
+    return pl.when(text.str.contains(_FORMULA)).then(pl.lit("'") + text).otherwise(text).alias(name)
 
 
 def xlsx(frame: pl.DataFrame, sheet: str = "Rapport") -> bytes:

@@ -14,9 +14,10 @@ DANGEROUS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0
 
 @pytest.mark.parametrize("cell", DANGEROUS)
 def test_a_csv_cell_never_begins_as_a_formula(cell):
-    frame = pl.DataFrame({"name": [cell], "n": [-3]})
+    coded = pl.Series("group", [cell], dtype=pl.Enum([cell]))
+    frame = pl.DataFrame({"name": [cell], "n": [-3], "note": ["fine"]}).with_columns(coded)
     row = list(csv.reader(io.StringIO(downloads.csv(frame).decode("utf-8-sig"), newline="")))[1]
-    assert row == ["'" + cell, "-3"]
+    assert row == ["'" + cell, "-3", "fine", "'" + cell]
 
 
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=10))

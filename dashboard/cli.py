@@ -29,7 +29,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 class Commands(TyperGroup):
     """The commands, with one place where an error becomes a message and an exit code."""
 
-    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer makes no other context
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # narrower - Typer makes no other
         """Run the command; a fault is told in its own words, without a traceback."""
         try:
             return super().invoke(ctx)
@@ -191,7 +191,7 @@ def run(
 
 def _now() -> datetime:
     """The time of the command: the one place where the clock is read."""
-    return datetime.now(UTC)  # noqa: TID251  # the clock enters here and is passed down
+    return datetime.now(UTC)  # noqa: TID251  # the clock enters here - and is passed down
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
 """Rows that stand more than once: equal in every column, or alike in their key.
 
 Ten million keys are compared by their hashes, eight bytes each; only rows whose hashes meet are compared in
-full, so that a chance collision of two hashes is not taken for a duplicate.
+full, some at a time, so that a chance collision of two hashes is never taken for a duplicate.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import polars as pl
@@ -12,20 +12,26 @@ import polars as pl
 from connectors.raw import ROW
 
 PART: Final = "(part)"
+MOST: Final = 1_000_000
+"""Rows that are compared at a time."""
+
 _HASH: Final = "(hash)"
+_REPEATED: Final = {PART: pl.UInt16, ROW: pl.UInt32, "same": pl.Boolean}
 
 
-def repeated_rows(frame: pl.LazyFrame, columns: Sequence[str]) -> pl.Series:
+def repeated_rows(frame: pl.LazyFrame, columns: Sequence[str], *, most: int = MOST) -> pl.Series:
     """Numbers of the rows that are equal to an earlier one in every one of the columns, in their order."""
-    found = _alike(frame.select(ROW, pl.struct(columns).hash().alias(_HASH)))
-    if not found.height:
-        return pl.Series(ROW, [], pl.UInt32)
-    rows = frame.filter(pl.col(ROW).is_in(found[ROW].implode())).select(ROW, *columns).collect().sort(ROW)
-    first = rows.unique(columns, keep="first")
-    return rows.join(first, on=ROW, how="anti")[ROW].sort()
+    hashed = frame.select(ROW, pl.struct(columns).hash().alias(_HASH))
+    again = [_later(frame, columns, some) for some in _alike(hashed, most)]
+    return pl.concat([pl.Series(ROW, [], pl.UInt32), *again]).sort()
 
 
-def repeated_keys(parts: Sequence[pl.LazyFrame], keys: Sequence[str]) -> pl.DataFrame:
+def _later(frame: pl.LazyFrame, columns: Sequence[str], some: pl.DataFrame) -> pl.Series:
+    rows = frame.filter(pl.col(ROW).is_in(some[ROW].implode())).select(ROW, *columns).collect().sort(ROW)
+    return rows.join(rows.unique(columns, keep="first"), on=ROW, how="anti")[ROW]
+
+
+def repeated_keys(parts: Sequence[pl.LazyFrame], keys: Sequence[str], *, most: int = MOST) -> pl.DataFrame:
     """The rows with the key of another one: PART, ROW, and whether they are the `same` as the one that stays.
 
     The row that stays is one of the first part that has the key, and there the one that sorts first by its
@@ -36,23 +42,28 @@ def repeated_keys(parts: Sequence[pl.LazyFrame], keys: Sequence[str]) -> pl.Data
         part.select(pl.lit(at, pl.UInt16).alias(PART), ROW, pl.struct(keys).hash().alias(_HASH))
         for at, part in enumerate(parts)
     ]
-    found = _alike(pl.concat(hashes))
-    if not found.height:
-        return pl.DataFrame(schema={PART: pl.UInt16, ROW: pl.UInt32, "same": pl.Boolean})
-    return _judged(_candidates(parts, found), keys)
+    found = [_judged(_rows(parts, some), keys) for some in _alike(pl.concat(hashes), most)]
+    return pl.concat([pl.DataFrame(schema=_REPEATED), *found]).sort(PART, ROW)
 
 
-def _alike(hashed: pl.LazyFrame) -> pl.DataFrame:
+def _alike(hashed: pl.LazyFrame, most: int) -> Iterator[pl.DataFrame]:
+    """The rows whose hash stands more than once, about `most` at a time; rows of one hash stay together."""
     hashes = hashed.collect()
     ordered = hashes[_HASH].sort()
     twice = ordered.filter(ordered == ordered.shift()).unique()
-    return hashes.filter(pl.col(_HASH).is_in(twice.implode())) if twice.len() else hashes.clear()
+    if not twice.len():
+        return
+    alike = hashes.filter(pl.col(_HASH).is_in(twice.implode()))
+    times = alike.height // most + 1
+    for at in range(times):
+        yield alike.filter(pl.col(_HASH) % times == at)
 
 
-def _candidates(parts: Sequence[pl.LazyFrame], found: pl.DataFrame) -> pl.DataFrame:
+def _rows(parts: Sequence[pl.LazyFrame], some: pl.DataFrame) -> pl.DataFrame:
+    """The whole rows of some row numbers."""
     rows = []
     for at, part in enumerate(parts):
-        mine = found.filter(pl.col(PART) == at)[ROW]
+        mine = some.filter(pl.col(PART) == at)[ROW]
         here = part.filter(pl.col(ROW).is_in(mine.implode()))
         rows.append(here.with_columns(pl.lit(at, pl.UInt16).alias(PART)))
     return pl.concat(rows, how="diagonal_relaxed").collect()
@@ -62,8 +73,6 @@ def _judged(rows: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     values = [name for name in rows.columns if name not in (PART, ROW, *keys)]
     ordered = rows.sort(*keys, PART, *values, ROW, nulls_last=True)
     place = pl.int_range(pl.len()).over(keys)
-    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).first().over(keys)) for name in values)
-    judged = ordered.select(
-        PART, ROW, place.alias("place"), (same if values else pl.lit(value=True)).alias("same")
-    )
-    return judged.filter(pl.col("place") > 0).select(PART, ROW, "same").sort(PART, ROW)
+    equal = [pl.col(name).eq_missing(pl.col(name).first().over(keys)) for name in values]
+    same = pl.all_horizontal(pl.lit(value=True), *equal).alias("same")
+    return ordered.select(PART, ROW, same, place.alias("place")).filter(pl.col("place") > 0).drop("place")

@@ -34,6 +34,7 @@ from metrics.selection import (
 Frame = pl.LazyFrame | pl.DataFrame
 T = TypeVar("T")
 CATEGORY: Final = "category"
+NEVER: Final = 2**31 - 1
 KEPT: Final = 24
 """How many intermediate results are kept for the next question."""
 
@@ -172,14 +173,14 @@ class Marts:
         return self.kept(("empty", name), lambda: _empty(self._lazy(name)))
 
     def since(self, relation: Relation, grain: Grain) -> int:
-        """The period of a grain in which the rows of a relation begin; 0 when they are not dated."""
+        """The period of a grain in which the rows of a relation begin; NEVER without rows, 0 if not dated."""
         name, day = ("orders", "ordered_on") if relation.of_lines else (relation.mart, relation.day)
         if day is None:
             return 0
         first = self.kept(
             ("since", name), lambda: self._lazy(name).select(pl.col(day).min()).collect().item()
         )
-        return self.calendar.code(first, grain) if isinstance(first, date) else 0
+        return self.calendar.code(first, grain) if isinstance(first, date) else NEVER
 
     def rows(
         self,

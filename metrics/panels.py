@@ -11,6 +11,7 @@ from metrics.orders import MEASURES, MONEY_SUMS
 from metrics.runs import stable_order, starts, sums
 
 FOLLOWS: Final = {
+    "customer": "customer_id",
     "quantity": "quantity",
     "bought_quantity": "quantity",
     "cost": "cost",
@@ -20,7 +21,7 @@ FOLLOWS: Final = {
     "cross_sell_amount": "category",
     "up_sell_amount": "category",
 }
-"""Which column of order lines a sum cannot be without."""
+"""Which column of order lines a column of panels cannot be without."""
 
 DERIVED: Final = ("net_amount", "margin")
 EVERY_SUM: Final = (*MEASURES, *DERIVED)

@@ -1,0 +1,68 @@
+"""The worked examples of the shipped definitions: they hold, and a plausible wrong definition breaks them."""
+
+import pytest
+
+from config.documents import Document
+from config.load import Located
+from metrics.catalog import Catalog, catalog
+from metrics.examples import outcomes
+
+WRONG = {
+    "customers": {"expression": "count(*)"},
+    "active_customers": {"where": "lines > 0"},
+    "new_customers": {"where": "orders > 0"},
+    "returning_customers": {"where": "orders >= 2"},
+    "reactivated_customers": {"where": "orders > 0 AND NOT active_before"},
+    "repeat_customers": {"where": "purchases >= 2"},
+    "orders": {"expression": "sum(purchases)"},
+    "net_revenue": {"expression": "sum(gross_amount)"},
+    "gross_revenue": {"expression": "sum(net_amount)"},
+    "returned_value": {"expression": "sum(returned_amount)"},
+    "gross_margin": {"expression": "sum(net_amount - cost)"},
+    "cross_sell_revenue": {"expression": "sum(net_amount)"},
+    "up_sell_revenue": {"expression": "sum(net_amount)"},
+    "contacts": {"expression": "count(distinct customer)"},
+    "complaints": {"where": None},
+    "service_cost": {"where": "kind = 'contact'"},
+    "acquisition_spend": {"where": None},
+    "satisfaction": {"where": None},
+    "nps": {"promoters_from": 8, "detractors_to": 7, "off_scale": "drop"},
+    "repeat_purchase_rate": {"denominator": "customers"},
+    "new_customer_share": {"denominator": "new_customers"},
+    "orders_per_customer": {"numerator": "orders"},
+    "return_rate": {"denominator": "net_revenue"},
+    "average_order_value": {"numerator": "gross_revenue"},
+    "units_per_order": {"denominator": "customers"},
+    "discount_rate": {"denominator": "gross_revenue"},
+    "gross_margin_rate": {"denominator": "net_revenue"},
+    "average_profit_per_order": {"numerator": "net_revenue"},
+    "average_customer_value": {"numerator": "net_revenue"},
+    "cross_and_up_sell_share": {"denominator": "net_revenue"},
+    "complaints_per_1000_orders": {"numerator": "contacts"},
+    "service_cost_per_active_customer": {"denominator": "orders"},
+    "acquisition_cost_per_new_customer": {"denominator": "active_customers"},
+}
+
+
+def test_every_shipped_metric_has_an_example_and_gives_it(shipped: Catalog) -> None:
+    found = outcomes(shipped)
+    assert {outcome.metric for outcome in found} == set(shipped.plans)
+    assert [outcome for outcome in found if not outcome.is_as_expected] == []
+
+
+@pytest.mark.parametrize("name", list(WRONG))
+def test_a_plausible_wrong_definition_fails_its_examples(shipped: Catalog, name: str) -> None:
+    document = Document("metrics.yaml")
+    definitions = [
+        plan.definition.model_copy(update=WRONG[name])
+        if each == name
+        else plan.definition.model_copy(update={"tests": ()})
+        for each, plan in shipped.plans.items()
+    ]
+    wrong = catalog([Located(definition, document) for definition in definitions])
+    assert not wrong.problems
+    assert not all(outcome.is_as_expected for outcome in outcomes(wrong))
+
+
+def test_no_shipped_metric_lacks_a_wrong_twin(shipped: Catalog) -> None:
+    assert set(WRONG) == set(shipped.plans) - {"retention_rate"}

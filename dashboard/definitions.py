@@ -4,9 +4,10 @@ A definition that is broken where it stands is served as it last was: from the n
 in which it was whole, else as shipped. Its problems are told all the same.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from importlib.resources import as_file, files
@@ -28,6 +29,8 @@ from metrics.selection import plain
 
 UNDER: Final = "metrics"
 """The key that holds the list of definitions in every file."""
+
+_UNKNOWN: Final = re.compile(r"unknown metric `(?P<name>\w+)`")
 
 Texts = Mapping[Path, str]
 """Texts of files that are still being edited."""
@@ -72,12 +75,15 @@ def definitions(
     compiled = catalog(documents, columns)
     problems = (*shipped.problems, *own.problems, *compiled.problems)
     earlier = _earlier(folder, compiled, {**own_texts(folder), **(unsaved or {})}) if problems else {}
-    if earlier:
+    problems = tuple(_explained(problem, earlier) for problem in problems)
+    if any(earlier.values()):
         documents = _mended(documents, earlier, columns)
         compiled = catalog(documents, columns)
     located = {each.value.name: each for each in documents}
     problems = (*problems, *warnings(compiled, located))
-    return Definitions(compiled, problems, located, frozenset(earlier.keys() & located.keys()))
+    return Definitions(
+        compiled, problems, located, frozenset(name for name, versions in earlier.items() if versions)
+    )
 
 
 def shipped_definitions() -> Loaded[Definition]:
@@ -120,8 +126,8 @@ def _mended(
     columns: Mapping[str, pl.DataType],
 ) -> tuple[Located[Definition], ...]:
     """The documents, with the broken ones as they were when they last compiled."""
-    whole = [each for each in documents if each.value.name not in earlier]
     left = {name: list(versions) for name, versions in earlier.items() if versions}
+    whole = [each for each in documents if each.value.name not in left]
     while True:
         mended = (*whole, *(versions[0] for versions in left.values()))
         broken = [name for name in catalog(mended, columns).broken if len(left.get(name, ())) > 1]
@@ -145,6 +151,15 @@ def _earlier(folder: Path, compiled: Catalog, texts: Texts) -> dict[str, list[Lo
         for name in _meant(open_document(path, text=text), kept) - whole:
             found[name] = [each for items in (*kept, shipped) for each in items if each.value.name == name]
     return found
+
+
+def _explained(problem: Problem, broken: Container[str]) -> Problem:
+    """The problem; a reference to a metric that could not be read is one to a broken, not an unknown one."""
+    named = _UNKNOWN.fullmatch(problem.fault)
+    if named is None or named["name"] not in broken:
+        return problem
+    fault = f"it refers to `{named['name']}`, which is broken"
+    return replace(problem, fault=fault, remedy="Mend that one first", rule="broken-reference")
 
 
 def _meant(document: Document, earlier: Sequence[Sequence[Located[Definition]]]) -> set[str]:

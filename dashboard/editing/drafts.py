@@ -106,7 +106,8 @@ def without(document: Document, name: str) -> str | None:
     draft = cut(document, name)
     if draft is None or len(_items(document)) == 1:
         return None
-    return f"{draft.head.rstrip()}\n{draft.tail}"
+    lines = draft.head.splitlines(keepends=True)
+    return "".join(lines[: _without_trailing_notes(lines, 0, len(lines))]) + draft.tail
 
 
 def _items(document: Document) -> Sequence[yaml.Node]:

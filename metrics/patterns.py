@@ -2,8 +2,8 @@
 
 Three windows are compared: before, during and after. A customer won from a rival for a while orders more in
 the middle one and less after it. Orders are counts, so rates are compared exactly: given the orders of both
-windows, those of one are binomial with its share of the time (Przyborowski and Wilenski 1940). Time is counted
-in the season's own measure, taken from the same weeks of last year, and the customers listed are those who
+windows, those of one are binomial with its share of time (Przyborowski and Wilenski 1940). Time is counted in
+the season's own measure, taken from the same weeks of last year, and the customers listed are those who
 stand out of all of them (Benjamini and Hochberg).
 """
 
@@ -137,7 +137,7 @@ def _summed(numbers: NDArray[np.uint32], units: Ints, size: int) -> Ints:
 class Clock:
     """Time in the season's measure: a day in a busy week counts for more than one in a quiet one.
 
-    `elapsed` has a row a group and a column a day since `first`, and holds the time up to the end of that day.
+    `elapsed` has a row a group and a column a day since `first`: the time up to the end of the day before.
     """
 
     first: int
@@ -145,19 +145,19 @@ class Clock:
     group: NDArray[np.intp]
 
     def between(self, start: Ints, end: int) -> Floats:
-        """By customer, the time from a day to another, both counted; 0 where the first lies after the last."""
+        """By customer, the time from a day to another, both counted; 0 where the first is after the last."""
         last = self.elapsed.shape[1] - 1
         until = self.elapsed[self.group, min(max(end - self.first + 1, 0), last)]
         since = self.elapsed[self.group, np.clip(start - self.first, 0, last)]
-        return np.maximum(until - since, 0.0)
+        return np.asarray(np.maximum(until - since, 0.0), dtype=np.float64)
 
 
 def season_clock(marts: Marts, by: str | None = None) -> Clock:
     """The season of each value of an attribute, from the same weeks of last year.
 
-    A day counts as the orders of the three weeks around its day of last year over the mean of that year's
-    days, the trend within the year (first against last quarter) taken out; 1 where there is no year before, or
-    fewer than 20 orders a week.
+    A day counts as the orders of the three weeks around the same weekday of last year over the mean of the
+    year around that day, which takes the trend out (where less than half a year follows, the ratio of the
+    year before serves). It counts as 1 where no year lies before, or a group has under 20 orders a week.
     """
     orders = marts.in_units("orders").filter(pl.col("order_days") > 0, pl.col("customer").is_not_null())
     people = marts.frame("customer_summary")
@@ -284,11 +284,8 @@ def _of_pattern(rows: pl.DataFrame, pattern: Pattern, windows: Windows) -> pl.Da
 
 
 def _total(rows: pl.DataFrame, names: tuple[str, ...], which: tuple[int, ...]) -> Floats:
-    return (
-        rows.select(pl.sum_horizontal(pl.col(names[at]).cast(pl.Float64) for at in which))
-        .to_series()
-        .to_numpy()
-    )
+    sums = pl.sum_horizontal(pl.col(names[at]).cast(pl.Float64) for at in which)
+    return np.asarray(rows.select(sums).to_series().to_numpy(), dtype=np.float64)
 
 
 def stake(rows: pl.DataFrame, pattern: Pattern) -> Floats:

@@ -119,12 +119,14 @@ class _Run:
         if before and _basis(draft) == _basis(before):
             return before.marts
         self.progress("computing the marts", _STORED)
-        built = build({name: self.writer.scan(entry) for name, entry in draft.tables.items()}, draft.as_of)
-        marts = {}
-        for at, (name, frame) in enumerate(built.items()):
-            self.progress(f"writing the mart {name}", _STORED + 0.25 * at / len(built))
+        built = dict(
+            build({name: self.writer.scan(entry) for name, entry in draft.tables.items()}, draft.as_of)
+        )
+        names, marts = list(built), {}
+        for at, name in enumerate(names):
+            self.progress(f"writing the mart {name}", _STORED + 0.25 * at / len(names))
             hashed = combined({"mart": name, "basis": repr(_basis(draft))})
-            marts[name] = self.writer.parts.mart(name, frame, hashed)
+            marts[name] = self.writer.parts.mart(name, built.pop(name), hashed)  # a written mart is let go
         return marts
 
     def _tables(self, staged: Staged) -> dict[str, Entry]:

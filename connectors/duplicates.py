@@ -12,7 +12,7 @@ import polars as pl
 from connectors.raw import ROW
 
 PART: Final = "(part)"
-MOST: Final = 1_000_000
+MOST: Final = 3_000_000
 """Rows that are compared at a time."""
 
 _HASH: Final = "(hash)"

@@ -6,11 +6,13 @@ others, and the mapping in `sources.yaml`. Only how marts are made of canonical 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import Final, get_args, get_type_hints
 
 from connectors.sources import ColumnMap, Source, Sources
 from connectors.tables import DEFAULTS, TABLES, dtypes
-from metrics.catalog import Catalog, Plan
+from metrics.catalog import Catalog
+from metrics.definitions import Metric, Name
 from metrics.measures import Compute
 from metrics.relations import Relation
 
@@ -96,7 +98,7 @@ def above(catalog: Catalog, name: str) -> list[str]:
 def read_by(catalog: Catalog, name: str) -> list[str]:
     """The metrics that the definition of a metric names."""
     plan = catalog.plan(name)
-    written = [getattr(plan.definition, key) for key in _keys(plan)]
+    written = [getattr(plan.definition, key) for key in _keys(type(plan.definition))]
     named = [text for text in written if isinstance(text, str) and text in catalog.plans]
     return [other for other in dict.fromkeys((*named, *plan.references)) if other != name]
 
@@ -109,9 +111,12 @@ def _own_parts(catalog: Catalog, name: str) -> list[Compute]:
     return [part for part in parts if part.key not in named]
 
 
-def _keys(plan: Plan) -> list[str]:
-    words = {"name", "kind", "label", "description", "owner", "source"}
-    return [key for key in type(plan.definition).model_fields if key not in words]
+@cache
+def _keys(model: type[Metric]) -> tuple[str, ...]:
+    """The keys of a kind of definition that may hold the name of another metric."""
+    hints = get_type_hints(model, include_extras=True)
+    held = (key for key, hint in hints.items() if hint == Name or Name in get_args(hint))
+    return tuple(key for key in held if key != "name")
 
 
 def _steps(metric: str, part: Compute, sources: Sources) -> Iterator[Step]:

@@ -1,4 +1,4 @@
-"""What is served while a file is broken: the newest version of a definition that compiles, else as shipped."""
+"""What is served while a file is broken: the newest version that compiles, else as shipped."""
 
 from datetime import UTC, datetime, timedelta
 

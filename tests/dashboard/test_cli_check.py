@@ -1,0 +1,130 @@
+"""`rapport check`: every problem at once, for people, programs and code hosts; the tests of definitions."""
+
+import pytest
+
+OWN = """\
+metrics:
+  - name: big_orders
+    kind: simple
+    label: Big orders
+    description: Orders of 100 or more.
+    table: orders
+    expression: count(*)
+    where: net_amount >= 100
+    unit: count
+    tests:
+      - name: a hundred is big
+        rows:
+          order_lines:
+            - {order_id: o1, customer_id: ann, ordered_on: 2024-01-05, net_amount: 100}
+            - {order_id: o2, customer_id: ann, ordered_on: 2024-01-06, net_amount: 99}
+        expect: 1
+"""
+
+
+@pytest.fixture
+def project(tmp_path, rapport):
+    rapport("init", tmp_path / "shop")
+    folder = tmp_path / "shop"
+    (folder / "metrics").mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def check(project, rapport):
+    def run(text, *flags):
+        (project / "metrics" / "own.yaml").write_text(text)
+        return rapport("check", "--project", project, *flags)
+
+    return run
+
+
+def test_a_project_without_problems(check):
+    done = check(OWN)
+    assert (done.code, done.out) == (0, "")
+    assert "no problems" in done.err
+
+
+def test_every_problem_of_every_file_at_once(check, project):
+    (project / "rapport.yaml").write_text("name: Shop\ncurrency: EURO\n")
+    done = check(OWN.replace("net_amount >=", "net_amont >=").replace("label:", "labell:"))
+    assert done.code == 1
+    lines = done.out.splitlines()
+    assert any("rapport.yaml:2:11" in line and "Did you mean `EUR`?" in line for line in lines)
+    assert any("own.yaml:4:5" in line and "Did you mean `label`?" in line for line in lines)
+    assert done.err.count("errors") == 1
+
+
+def test_a_warning_alone_is_no_failure(check):
+    done = check(OWN.replace("unit: count", "unit: money"))
+    assert done.code == 0
+    assert done.out.startswith("warning: ")
+    assert "unit-mismatch" in check(OWN.replace("unit: count", "unit: money"), "--json").out
+
+
+def test_json_has_the_same_problems(check, project):
+    (problem,) = check(OWN.replace("net_amount >=", "net_amont >="), "--json").json
+    assert problem["path"] == str(project / "metrics" / "own.yaml")
+    assert (problem["line"], problem["column"], problem["rule"]) == (8, 12, "expression")
+    assert problem["remedy"] == "Did you mean `net_amount`?"
+    assert check(OWN, "--json").json == []
+
+
+def test_sarif_points_at_line_and_column(check):
+    log = check(OWN.replace("net_amount >=", "net_amont >="), "--sarif").json
+    assert log["version"] == "2.1.0"
+    (run,) = log["runs"]
+    (result,) = run["results"]
+    rule = run["tool"]["driver"]["rules"][result["ruleIndex"]]
+    assert rule["id"] == result["ruleId"] == "expression"
+    assert result["level"] == "error"
+    assert result["message"]["text"].endswith("unknown column `net_amont`. Did you mean `net_amount`?")
+    place = result["locations"][0]["physicalLocation"]
+    assert place["region"] == {"startLine": 8, "startColumn": 12}
+    assert place["artifactLocation"] == {"uri": "metrics/own.yaml", "uriBaseId": "PROJECT"}
+    base = run["originalUriBaseIds"]["PROJECT"]["uri"]
+    assert base.startswith("file://")
+    assert base.endswith("/shop/")
+
+
+def test_sarif_of_a_project_without_problems_is_an_empty_run(check):
+    (run,) = check(OWN, "--sarif").json["runs"]
+    assert (run["results"], run["tool"]["driver"]["rules"]) == ([], [])
+
+
+def test_one_format_at_a_time(check):
+    done = check(OWN, "--sarif", "--json")
+    assert done.code == 2
+    assert "Ask for one of them" in done.err
+
+
+def test_the_tests_of_definitions_run(check):
+    done = check(OWN, "--tests")
+    assert done.code == 0
+    assert " tests ran" in done.err
+
+
+def test_a_failing_test_says_what_was_expected_and_where(check, project):
+    done = check(OWN.replace(">= 100", "> 100"), "--tests")
+    assert done.code == 1
+    place = project / "metrics" / "own.yaml"
+    assert done.out.startswith(f"error: {place}:16:17: metrics[big_orders].tests[a hundred is big].expect: ")
+    assert "expected 1, got 0" in done.out
+    assert check(OWN.replace(">= 100", "> 100")).code == 0
+
+
+def test_an_expectation_of_nothing_is_met_by_nothing_alone(check):
+    done = check(OWN.replace("expect: 1", "expect: null"), "--tests")
+    assert "expected no figure, got 1" in done.out
+
+
+def test_a_test_with_rows_of_no_table_is_told_not_thrown(check):
+    done = check(OWN.replace("order_lines:", "order_line:"), "--tests")
+    assert done.code == 1
+    assert "the example cannot be computed" in done.out
+    assert "Traceback" not in done.err
+
+
+def test_shipped_definitions_have_tests_that_hold_and_no_warnings(check):
+    done = check("metrics: []\n", "--tests")
+    assert (done.code, done.out) == (0, "")

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 RESTING = '() => !document.querySelector(\'[data-stale="true"], [data-testid="stSkeleton"]\')'
@@ -126,37 +126,51 @@ class Visit:
         return Path(download.value.path()).read_bytes()
 
 
-@pytest.fixture
-def visit(browser, site) -> Iterator[Callable[..., Visit]]:
-    """Opens a page of the site in a browser of its own; faults of the page fail the test."""
-    contexts, faults = [], []
+@pytest.fixture(scope="session")
+def contexts(browser) -> Iterator[Callable[[str, str], BrowserContext]]:
+    """A browser profile for each kind of screen, its files kept from page to page."""
+    opened: dict[tuple[str, str], BrowserContext] = {}
 
-    def watched(page: Page) -> Page:
+    def profile(size: str, scheme: str) -> BrowserContext:
+        if (size, scheme) not in opened:
+            opened[size, scheme] = browser.new_context(
+                viewport=dict(zip(("width", "height"), SIZES[size], strict=True)),
+                color_scheme=scheme,
+                is_mobile=size == "phone",
+                has_touch=size == "phone",
+                reduced_motion="reduce",
+            )
+        return opened[size, scheme]
+
+    yield profile
+    for context in opened.values():
+        context.close()
+
+
+@pytest.fixture
+def visit(browser, contexts, site) -> Iterator[Callable[..., Visit]]:
+    """Opens a page of the site; `fresh` in a browser of its own. Faults of a page fail the test."""
+    pages, faults = [], []
+
+    def open_page(
+        address: str = "", *, size: str = "desktop", scheme: str = "light", fresh: bool = False
+    ) -> Visit:
+        page = (browser.new_context() if fresh else contexts(size, scheme)).new_page()
+        pages.append(page)
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on(
             "request", lambda request: faults.append(request.url) if _elsewhere(request.url, site) else None
         )
-        return page
-
-    def open_page(address: str = "", *, size: str = "desktop", scheme: str = "light") -> Visit:
-        context = browser.new_context(
-            viewport=dict(zip(("width", "height"), SIZES[size], strict=True)),
-            color_scheme=scheme,
-            is_mobile=size == "phone",
-            has_touch=size == "phone",
-            reduced_motion="reduce",
-        )
-        contexts.append(context)
-        opened = Visit(watched(context.new_page()))
-        opened.page.goto(address if address.startswith("http") else f"{site}/{address}")
-        opened.page.locator(".head h1").wait_for()
-        opened.settle()
-        return opened
+        seen = Visit(page)
+        page.goto(address if address.startswith("http") else f"{site}/{address}")
+        page.locator(".head h1").wait_for()
+        seen.settle()
+        return seen
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert faults == []
 
 

@@ -30,29 +30,22 @@ def taken(seen, name, *, whole=True):
 
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)
-@pytest.mark.parametrize("path", ["overview", "data"])
-def test_a_page_fits_its_screen(visit, path, size, scheme):
-    seen = visit("" if path == "overview" else path, size=size, scheme=scheme)
-    assert seen.page.evaluate(WIDER) <= 0
-    taken(seen, f"{path}-{size}-{scheme}")
-
-
-@pytest.mark.parametrize(("size", "scheme"), LOOKS)
-def test_a_drawer_fits_its_screen(visit, size, scheme):
+def test_the_overview_and_its_drawer_fit_the_screen(visit, size, scheme):
     seen = visit(size=size, scheme=scheme)
-    drawer = seen.open("retention_rate")
-    box = drawer.bounding_box()
+    width = seen.page.viewport_size["width"]
+    assert seen.page.evaluate(WIDER) <= 0
+    assert seen.page.evaluate(CUT) == []
+    tiles = seen.page.locator('[class*="st-key-tile-"]').all()[:4]
+    assert len({round(tile.bounding_box()["y"]) for tile in tiles}) == (1 if size == "desktop" else 2)
+    taken(seen, f"overview-{size}-{scheme}")
+    box = seen.open("retention_rate").bounding_box()
     assert box["x"] >= 0
-    assert box["x"] + box["width"] <= seen.page.viewport_size["width"] + 1
+    assert box["x"] + box["width"] <= width + 1
     taken(seen, f"drawer-{size}-{scheme}", whole=False)
 
 
-@pytest.mark.parametrize(("size", "rows"), [("desktop", 1), ("phone", 2)])
-def test_tiles_stand_side_by_side(visit, size, rows):
-    tiles = visit(size=size).page.locator('[class*="st-key-tile-"]').all()[:4]
-    assert len({round(tile.bounding_box()["y"]) for tile in tiles}) == rows
-
-
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_no_tile_cuts_its_text(visit, size):
-    assert visit(size=size).page.evaluate(CUT) == []
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+def test_the_data_page_fits_the_screen(visit, size, scheme):
+    seen = visit("data", size=size, scheme=scheme)
+    assert seen.page.evaluate(WIDER) <= 0
+    taken(seen, f"data-{size}-{scheme}")

@@ -74,7 +74,7 @@ def _opened(source: CsvSource | TextSource, path: Path, shown: str, copy: Path) 
     returns = found.returns and not found.newlines
     if encoding == "utf-8" and found.utf8 and not returns:
         return _Text(path, shown, found, encoding, marked=False)
-    target = transcode(path, encoding, copy.with_suffix(".utf8"), returns=returns)
+    target = transcode(path, encoding, copy.with_name(f"{copy.name}.utf8"), returns=returns)
     return _Text(target, shown, found, encoding, marked=True)
 
 
@@ -124,7 +124,7 @@ class _Layout:
         count, odd = self._odd_lines()
         if not odd.len():
             return self._clean(count)
-        return self._mended(copy.with_suffix(".mended"), odd)
+        return self._mended(copy.with_name(f"{copy.name}.mended"), odd, count)
 
     def _odd_lines(self) -> tuple[int, pl.Series]:
         """The number of lines below the header, and the places of those without the one clean shape."""
@@ -162,14 +162,14 @@ class _Layout:
         file = self.text.file.model_copy(update={"rows": count})
         return Piece(frame, file, self._notes(), twice=self.twice)
 
-    def _mended(self, target: Path, odd: pl.Series) -> Piece:
+    def _mended(self, target: Path, odd: pl.Series, count: int) -> Piece:
         with (
             self.text.path.open(encoding="utf-8-sig", newline="\n") as source,
             target.open("w", encoding="utf-8", newline="") as copy,
         ):
             next(islice(source, self.top, self.top), None)
             mending = _Mending(self, copy)
-            mending.run(source, [at - self.top for at in odd.to_list()])
+            mending.run(source, [at - self.top for at in odd.to_list()], count)
         frame = self._scan(target, 0, '"')
         if mending.rejected:
             frame = frame.filter(pl.col(self.names[0]).ne_missing(_MARK))
@@ -199,8 +199,8 @@ class _Mending:
     blank: int = 0
     rejected: list[dict[str, object]] = field(default_factory=list)
 
-    def run(self, source: TextIO, odd: Sequence[int]) -> None:
-        """Go through the lines below the header; `odd` are the places of the odd ones."""
+    def run(self, source: TextIO, odd: Sequence[int], count: int) -> None:
+        """Go through the `count` lines below the header; `odd` are the places of the odd ones."""
         write = csv.writer(self.copy, delimiter=self.layout.delimiter, lineterminator="\n").writerow
         at = 0
         for place in odd:
@@ -212,12 +212,8 @@ class _Mending:
             at = place + self._take(records, write)
             while records.pending:
                 at += self._take(records, write)
-        self._rest(source)
-
-    def _rest(self, source: TextIO) -> None:
-        for line in source:
-            self.copy.write(line)
-            self.rows += 1
+        self.copy.writelines(source)
+        self.rows += count - at
 
     def _take(self, records: Records, write: Callable[[Sequence[str]], object]) -> int:
         """Take one record and say how many lines it had."""

@@ -1,5 +1,6 @@
 """Several sources set side by side: one row for every match, and a count of the rows without one."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,8 +30,8 @@ class Joined:
     """
 
     raw: Raw
-    unmatched: Mapping[str, int]
-    own: Mapping[str, int]
+    unmatched: Counter[str]
+    own: Counter[str]
     met: Mapping[str, pl.Series]
 
 
@@ -62,10 +63,17 @@ def _counted(source: Source, raw: Raw, found: pl.LazyFrame, origins: Mapping[str
     result = replace(raw, frame=frame, rows=rows.item(), rejected=raw.rejected.clear(), origins=origins)
     return Joined(
         replace(result, notes=(), heads=()),
-        {reasons[at]: n for at, n in joined_rows.iter_rows()},
-        {reasons[at]: n for at, n in own_rows.iter_rows()},
+        _named(joined_rows, reasons),
+        _named(own_rows, reasons),
         {name: frame.to_series() for name, frame in zip(met, others, strict=True)},
     )
+
+
+def _named(counts: pl.DataFrame, reasons: Mapping[int, str]) -> Counter[str]:
+    named: Counter[str] = Counter()
+    for at, rows in counts.iter_rows():
+        named[reasons[at]] += rows
+    return named
 
 
 def _by_reason(rows: pl.LazyFrame) -> pl.LazyFrame:

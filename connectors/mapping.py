@@ -108,11 +108,9 @@ class _Mapper:
         values = (expr.alias(f"ours:{name}") for name, expr in ours.items())
         raw = self.raw.frame.select(ROW, *(pl.col(name).alias(theirs(name)) for name in self.raw.columns))
         rows = self.steps.applied(raw).select(ROW, drop.alias(DROP), *values, *flags, *repairs)
-        checks, reasons = (
-            tuple(check for check, _ in self.checks),
-            tuple(f.reason for f in self.source.filters),
-        )
-        return Plan(rows, tuple(ours), checks, reasons, tuple(self.repairs), self.subjects, self._notes)
+        checks = tuple(check for check, _ in self.checks)
+        drops = tuple(one.reason for one in self.source.filters)
+        return Plan(rows, tuple(ours), checks, drops, tuple(self.repairs), self.subjects, self._notes)
 
     @contextmanager
     def _collecting(self, where: str) -> Iterator[None]:
@@ -142,13 +140,7 @@ class _Mapper:
 
     def _kept(self, made: str | ColumnMap) -> Target:
         """The type of an attribute: the one that is said, else text, or what a typed file gives."""
-        said = made.type if isinstance(made, ColumnMap) else None
-        own = self.raw.columns.get(_written(made), pl.String())
-        if said:
-            return Target(TYPES[said])
-        if own.is_numeric():
-            return Target(pl.Int64() if own.is_integer() else pl.Float64())
-        return Target(INSTANT if own == pl.Datetime else own if own in (pl.Date, pl.Boolean) else pl.String())
+        return _said(made) or _like(self.raw.columns.get(_written(made), pl.String()))
 
     @cached_property
     def _expressions(self) -> list[_Expression]:
@@ -246,7 +238,7 @@ class _Mapper:
         parsed, subject = self._mapped(name, target, made)
         self.subjects[name] = subject
         value = self._noted(parsed, subject)
-        self._check_limits(name, value, subject, parsed)
+        self._check_limits(name, value, subject)
         if name == "ordered_at" and self.source.table == "order_lines" and parsed.day is not None:
             return {name: value, "ordered_on": parsed.day}
         return {name: value}
@@ -262,6 +254,8 @@ class _Mapper:
             number = pl.col(ROW).cast(pl.Int64) + 1
             return self._reader.computed(number, pl.Int64(), target, name, how), name
         expr, dtype = self._compiled(text)
+        if name in self.source.kept:
+            target = _said(made) or _like(dtype)
         return self._reader.computed(expr, dtype, target, name, how), name
 
     def _noted(self, parsed: Parsed, column: str) -> pl.Expr:
@@ -270,7 +264,7 @@ class _Mapper:
             self.repairs.setdefault(what, []).append(where)
         return self.steps(parsed.expr)
 
-    def _check_limits(self, name: str, value: pl.Expr, subject: str, parsed: Parsed) -> None:
+    def _check_limits(self, name: str, value: pl.Expr, subject: str) -> None:
         """What the table asks of a column: not empty, not below its least value, not in the future."""
         column = TABLES[self.source.table].columns().get(name)
         if column is None:
@@ -280,7 +274,7 @@ class _Mapper:
         least = getattr(column, "min", None)
         if least is not None:
             self.checks.append((Check(subject, f"`{subject}` is below {least:g}"), value < least))
-        if parsed.expr is not None and name not in _AHEAD and column.dtype.is_temporal():
+        if name not in _AHEAD and column.dtype.is_temporal():
             latest = self.now if column.dtype == INSTANT else self._today
             self.checks.append((Check(subject, f"`{subject}` is in the future"), value > latest))
 
@@ -313,6 +307,20 @@ def _written(made: Mapped) -> str:
     if isinstance(made, ColumnMap):
         return made.source
     return str(made).lower() if isinstance(made, bool) else str(made)
+
+
+def _said(made: Mapped) -> Target | None:
+    """The type that is said of an attribute."""
+    return Target(TYPES[made.type]) if isinstance(made, ColumnMap) and made.type else None
+
+
+def _like(dtype: pl.DataType) -> Target:
+    """The type in which an attribute is kept whose values have this one."""
+    if dtype.is_numeric():
+        return Target(pl.Int64() if dtype.is_integer() else pl.Float64())
+    if dtype == pl.Datetime:
+        return Target(INSTANT)
+    return Target(dtype if dtype in (pl.Date, pl.Boolean) else pl.String())
 
 
 def _constant(made: Mapped) -> bool:

@@ -3,6 +3,7 @@
 One streaming pass over a source writes the accepted rows; only the rows at fault are looked at again.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from typing import Final
 import polars as pl
 
 from config.model import Project
+from connectors.cuts import Cuts, scanned
 from connectors.duplicates import PART, repeated_keys, repeated_rows
 from connectors.errors import SourceError, SourceErrors
 from connectors.files import read_files
@@ -36,12 +38,22 @@ class Staged:
     """Canonical rows by table, quarantined rows by source, and a report on every source.
 
     Tables have every canonical column (null where no source maps it) and then the attributes. A table that
-    no source fills is absent.
+    no source fills is absent. `dealt` has the rows of tables that were cut into parts, by the value at which
+    each part begins.
     """
 
     tables: Mapping[str, pl.LazyFrame]
     quarantine: Mapping[str, pl.LazyFrame]
     reports: tuple[SourceReport, ...]
+    dealt: Mapping[str, Mapping[str | None, pl.LazyFrame]] = field(default_factory=dict)
+
+
+Cutter = Callable[[str, pl.LazyFrame, int], Cuts | None]
+"""A table's name, its rows as mapped, and their number -> where to cut them into parts on the way."""
+
+
+def uncut(table: str, rows: pl.LazyFrame, total: int) -> Cuts | None:
+    """No cuts: every table in one piece."""
 
 
 def stage(
@@ -52,14 +64,16 @@ def stage(
     now: datetime,
     workdir: Path,
     progress: Progress = lambda words, share: None,
+    cutter: Cutter = uncut,
 ) -> Staged:
     """Read every source of a project and write its accepted and its quarantined rows into `workdir`.
 
-    `now` is the time of the refresh: what lies after it is quarantined. Raises SourceErrors with everything
-    that keeps sources from being read as a whole.
+    `now` is the time of the refresh: what lies after it is quarantined. `cutter` says which tables to deal to
+    parts while they are written. Raises SourceErrors with everything that keeps sources from being read as a
+    whole.
     """
     workdir.mkdir(parents=True, exist_ok=True)
-    return _Staging(folder, project, sources, now, workdir, progress).run()
+    return _Staging(folder, project, sources, now, workdir, progress, cutter).run()
 
 
 @dataclass
@@ -73,7 +87,7 @@ class _Load:
     accepted: Path
     rest: Path
     merged: int = 0
-    unmatched: Mapping[str, int] = field(default_factory=dict)
+    unmatched: Counter[str] = field(default_factory=Counter)
     repeated: pl.Series = field(default_factory=lambda: pl.Series(ROW, [], pl.UInt32))
     clashing: pl.DataFrame = field(default_factory=pl.DataFrame)
 
@@ -82,9 +96,12 @@ class _Load:
         """The columns that count the repaired cells of a row."""
         return [f"repair:{at}" for at in range(len(self.plan.repairs))]
 
-    def rows(self) -> pl.LazyFrame:
-        """The accepted rows with their numbers and repairs, without those found to repeat a key."""
-        rows = pl.scan_parquet(self.accepted)
+    def rows(self, place: Path | None = None) -> pl.LazyFrame:
+        """The accepted rows with their numbers and repairs, without those found to repeat a key.
+
+        `place` holds some of them, where they were dealt to parts.
+        """
+        rows = scanned(place or self.accepted)
         return rows.filter(~pl.col(ROW).is_in(self.repeated.implode())) if self.repeated.len() else rows
 
     def set_aside(self, repeated: pl.DataFrame) -> None:
@@ -103,11 +120,13 @@ class _Staging:
     now: datetime
     workdir: Path
     progress: Progress
+    cutter: Cutter
     raws: dict[str, Raw] = field(default_factory=dict)
     faults: list[SourceError] = field(default_factory=list)
     reports: dict[str, SourceReport] = field(default_factory=dict)
     quarantine: dict[str, pl.LazyFrame] = field(default_factory=dict)
     met: dict[str, list[pl.Series]] = field(default_factory=dict)
+    cuts: dict[str, Cuts | None] = field(default_factory=dict)
 
     def run(self) -> Staged:
         listed = self.sources.sources
@@ -124,7 +143,8 @@ class _Staging:
             self._report(load)
         self.progress("Sources read", 1.0)
         rows = {name: _table(name, parts) for name, parts in tables.items() if parts}
-        return Staged(rows, self.quarantine, tuple(self._ordered_reports()))
+        dealt = {name: _dealt(name, tables[name], cuts) for name, cuts in self.cuts.items() if cuts}
+        return Staged(rows, self.quarantine, tuple(self._ordered_reports()), dealt)
 
     def _ordered_reports(self) -> Iterator[SourceReport]:
         for source in self.sources.sources:
@@ -166,11 +186,11 @@ class _Staging:
         return loads
 
     def _load(self, source: Source) -> _Load:
-        raw, unmatched = self.raws[source.name], dict[str, int]()
+        raw, unmatched = self.raws[source.name], Counter[str]()
         if source.joins:
             found = joined(source, raw, self._other, self.workdir / f"{source.name}.joined")
             self._report_own(source, raw, found)
-            raw, unmatched = found.raw, dict(found.unmatched)
+            raw, unmatched = found.raw, found.unmatched
             for name, rows_met in found.met.items():
                 self.met.setdefault(name, []).append(rows_met)
         rows, merged = raw.rows, 0
@@ -197,15 +217,25 @@ class _Staging:
         accepted = load.plan.rows.filter(good).select(ROW, *ours, *load.repairs)
         rest = load.plan.rows.filter(~good).select(ROW, DROP, *flags)
         with _told(load.source):
+            cuts = self._cuts(load)
+            target = cuts.deal(load.accepted) if cuts else load.accepted
             pl.collect_all([
-                accepted.sink_parquet(load.accepted, compression="lz4", lazy=True),
+                accepted.sink_parquet(target, compression="lz4", mkdir=cuts is not None, lazy=True),
                 rest.sink_parquet(load.rest, compression="lz4", lazy=True),
             ])  # fmt: skip
+
+    def _cuts(self, load: _Load) -> Cuts | None:
+        """Where the table of a source is cut: settled by the first source that fills it."""
+        table = load.source.table
+        if table and table not in self.cuts:
+            mapped = load.plan.rows.select(pl.col(f"ours:{name}").alias(name) for name in load.plan.columns)
+            self.cuts[table] = self.cutter(table, mapped, load.rows_read)
+        return self.cuts.get(table)
 
     def _find_repeated(self, table: str, loads: Sequence[_Load]) -> None:
         if not loads or (len(loads) == 1 and _numbered(loads[0].source, table)):
             return
-        parts = [pl.scan_parquet(load.accepted).drop(load.repairs) for load in loads]
+        parts = [scanned(load.accepted).drop(load.repairs) for load in loads]
         found = repeated_keys(parts, keys(table))
         for at, load in enumerate(loads):
             load.set_aside(found.filter(pl.col(PART) == at))
@@ -216,7 +246,7 @@ class _Staging:
         quarantined = write_quarantine(load.raw, faults, checks, target)
         if quarantined:
             self.quarantine[load.source.name] = pl.scan_parquet(target)
-        accepted = pl.scan_parquet(load.accepted).select(pl.len()).collect().item() - load.repeated.len()
+        accepted = scanned(load.accepted).select(pl.len()).collect().item() - load.repeated.len()
         unmet = self._unmet(load, accepted)
         self.reports[load.source.name] = SourceReport(
             name=load.source.name,
@@ -225,7 +255,7 @@ class _Staging:
             rows_read=load.rows_read,
             accepted=accepted - unmet,
             quarantined=quarantined,
-            filtered={**load.unmatched, **_filtered(load), _UNMET: unmet},
+            filtered=load.unmatched + _filtered(load) + Counter({_UNMET: unmet}),
             merged=load.merged,
             repaired=_repaired(load),
             notes=(*load.raw.notes, *load.plan.notes),
@@ -286,9 +316,13 @@ def _repaired(load: _Load) -> dict[str, int]:
     return dict(zip(load.plan.repairs, counts.row(0), strict=True))
 
 
-def _filtered(load: _Load) -> dict[str, int]:
+def _filtered(load: _Load) -> Counter[str]:
+    """Dropped rows by reason; several filters may have one."""
     counts = pl.scan_parquet(load.rest).filter(pl.col(DROP) > 0).group_by(DROP).len().collect().sort(DROP)
-    return {load.plan.drops[at - 1]: n for at, n in counts.iter_rows()}
+    reasons: Counter[str] = Counter()
+    for at, rows in counts.iter_rows():
+        reasons[load.plan.drops[at - 1]] += rows
+    return reasons
 
 
 def _numbered(source: Source, table: str) -> bool:
@@ -314,7 +348,20 @@ def _faults(load: _Load) -> tuple[pl.LazyFrame, tuple[Check, ...]]:
 
 def _table(name: str, loads: Sequence[_Load]) -> pl.LazyFrame:
     """All rows of a table, every canonical column first."""
-    rows = pl.concat([load.rows().drop(ROW, *load.repairs) for load in loads], how="diagonal_relaxed")
+    return _canonical(name, [load.rows().drop(ROW, *load.repairs) for load in loads])
+
+
+def _dealt(name: str, loads: Sequence[_Load], cuts: Cuts) -> dict[str | None, pl.LazyFrame]:
+    """The rows of a table by the value at which their part begins."""
+    found: dict[str | None, list[pl.LazyFrame]] = {first: [] for first in cuts.firsts}
+    for load in loads:
+        for first, place in cuts.dealt(load.accepted):
+            found[first].append(load.rows(place).drop(ROW, *load.repairs))
+    return {first: _canonical(name, rows) for first, rows in found.items() if rows}
+
+
+def _canonical(name: str, parts: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
+    rows = pl.concat(parts, how="diagonal_relaxed")
     types, there = dtypes(name), rows.collect_schema().names()
     canonical = [pl.col(n) if n in there else pl.lit(None, t).alias(n) for n, t in types.items()]
     return rows.select(*canonical, *(pl.col(n) for n in there if n not in types))

@@ -128,6 +128,18 @@ def test_header_may_be_given_and_lines_above_it_passed_over(folder: Path) -> Non
     assert rows(csv_raw(folder, "1,2\n3,4\n", header=("id", "n"))) == [("1", "2"), ("3", "4")]
 
 
+def test_header_may_run_over_several_lines(folder: Path) -> None:
+    raw = csv_raw(folder, '"order\nno",n\n1,2\n')
+    assert raw.frame.drop(ROW).collect().to_dict(as_series=False) == {"order\nno": ["1"], "n": ["2"]}
+
+
+def test_copies_of_sources_with_dotted_names_stay_apart(folder: Path) -> None:
+    for name in ("a", "b"):
+        (folder / f"{name}.csv").write_bytes(f"x\n{name}\xe9\n".encode("latin-1"))
+    raw = read_files(CsvSource(name="v1.0", kind="csv", location="*.csv"), folder, folder)
+    assert rows(raw) == [("aé",), ("bé",)]
+
+
 def test_names_are_trimmed_filled_and_told_apart(folder: Path) -> None:
     raw = csv_raw(folder, '" id ",,n,n,*\n1,2,3,4,5\n')
     assert list(raw.columns) == ["id", "column 2", "n", "n (2)", "column 5"]

@@ -114,10 +114,15 @@ def test_every_table_keeps_its_contract(run: Run, table: str) -> None:
 
 
 def test_attributes_follow_the_canonical_columns(run: Run) -> None:
-    source = orders(attributes={"vat": {"from": "line", "type": "number"}, "buyer": "customer_no"})
-    rows = run(source, orders=lines("A1,7,C1,2024-03-01,5")).tables["order_lines"].collect()
-    assert rows.columns[-2:] == ["vat", "buyer"]
-    assert rows.select("vat", "buyer").row(0) == (7.0, "C1")
+    kept = {
+        "vat": {"from": "line", "type": "number"},
+        "buyer": "customer_no",
+        "half": "paid / 2",
+        "large": "paid > 9",
+    }
+    rows = run(orders(attributes=kept), orders=lines("A1,7,C1,2024-03-01,5")).tables["order_lines"].collect()
+    assert rows.columns[-4:] == ["vat", "buyer", "half", "large"]
+    assert rows.select("vat", "buyer", "half", "large").row(0) == (7.0, "C1", 2.5, False)
 
 
 def test_expressions_constants_values_and_row_numbers(run: Run) -> None:
@@ -153,6 +158,15 @@ def test_filters_count_by_reason_and_the_first_that_fits(run: Run) -> None:
     found = report(run(orders(filters=filters), orders=text))
     assert found.filtered == {"test order": 2, "no price": 1}
     assert (found.accepted, found.quarantined) == (1, {})
+
+
+def test_filters_and_joins_may_share_a_reason(run: Run) -> None:
+    drops = [{"drop": f"order_no = 'A{at}'", "reason": "not ours"} for at in (1, 2)]
+    source = orders(
+        filters=drops, joins=[{"source": "people", "on": {"customer_no": "id"}, "reason": "not ours"}]
+    )
+    text = lines(*(f"A{at},1,C{at},2024-03-01,5" for at in range(1, 5)))
+    assert report(run(source, PEOPLE, orders=text, people="id\nC1\nC2\nC3\n")).filtered == {"not ours": 3}
 
 
 def test_row_that_no_filter_can_judge_is_quarantined(run: Run) -> None:

@@ -291,8 +291,8 @@ def _total(rows: pl.DataFrame, names: tuple[str, ...], which: tuple[int, ...]) -
 def stake(rows: pl.DataFrame, pattern: Pattern) -> Floats:
     """Money a year between the two levels of a pattern, in whole currency.
 
-    What was earned a year at the one level less what is at the other: lost by those who fell, won by those who
-    rose. Time is in the season's measure, so that a December does not count for twelve.
+    What was earned a year at the one level less what is at the other: lost by those who fell, won by those
+    who rose. Time is in the season's measure, so that a December does not count for twelve.
     """
     first, second = _STEPS[pattern]
     earned = [

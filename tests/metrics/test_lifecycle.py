@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.lifecycle import false_lapses, flows, gaps, lapse_days, repurchase_curve, seasonal, transitions
+from metrics.lapse import false_lapses, gaps, lapse_days, repurchase_curve, seasonal
+from metrics.lifecycle import flows, transitions
 from metrics.panels import with_neighbours
 from metrics.survival import life_table, survival_at
 
@@ -69,7 +70,7 @@ def test_transitions_add_up_to_everybody_ever_seen(rows):
 
 def test_gaps_of_two_customers():
     days = [START, START, START + timedelta(days=10), START + timedelta(days=40)]
-    table = gaps(orders(*((1, day) for day in days), (2, START)), START + timedelta(days=50)).collect()
+    table = gaps(orders(*((1, day) for day in days), (2, START)), START + timedelta(days=50))
     assert table.rows() == [(1, 10, True), (1, 30, True), (1, 10, False), (2, 50, False)]
 
 
@@ -86,7 +87,7 @@ def random_orders(seed=9, customers=60):
 
 def test_own_rhythm_equals_kaplan_meier_customer_by_customer():
     table, as_of = random_orders()
-    every = gaps(table, as_of).collect().rename({"gap": "duration"})
+    every = gaps(table, as_of).rename({"gap": "duration"})
     for row in lapse_days(table, as_of).filter(pl.col("gaps") > 0).to_dicts():
         curve = life_table(every.filter(pl.col("customer") == row["customer"]))
         reached = curve.filter((pl.col("survival") <= 0.1 + 1e-9) & (pl.col("events") > 0))["duration"]

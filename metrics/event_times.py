@@ -1,0 +1,88 @@
+"""Times until something happens to a customer: the second order, the second category, the end of a contract.
+
+A life that has not met its event is censored on the as-of day.
+"""
+
+from typing import Final, Literal
+
+import polars as pl
+
+from metrics.frames import Marts
+from metrics.lapse import second_order_lives
+from metrics.periods import Window
+from metrics.relations import RELATIONS
+
+Event = Literal["second_order", "second_category", "contract_end"]
+EVENTS: Final[tuple[Event, ...]] = ("second_order", "second_category", "contract_end")
+
+
+def lives_until(marts: Marts, event: Event) -> pl.DataFrame:
+    """One row a customer with a beginning, sorted: customer, duration (days), observed.
+
+    The second order counts from the first, the second category likewise; the end of a contract from the first
+    day under one to the first day without any, contracts that overlap or follow each other joined. Raises
+    Missing where no source gives it.
+    """
+    match event:
+        case "second_order":
+            return second_order_lives(order_rows(marts).lazy(), marts.as_of)
+        case "second_category":
+            return _second_category(marts)
+        case "contract_end":
+            return _contract_end(marts)
+
+
+def order_rows(marts: Marts, columns: frozenset[str] = frozenset()) -> pl.DataFrame:
+    """The order rows of the selection by customer and day, with further columns, amounts in units."""
+    wanted = frozenset({"ordered_on", "orders"}) | columns
+    return marts.rows(RELATIONS["orders"], Window(), wanted, exact=frozenset())
+
+
+def _second_category(marts: Marts) -> pl.DataFrame:
+    rows = marts.rows(RELATIONS["baskets"], Window(), frozenset({"ordered_on", "category", "purchases"}))
+    bought = rows.filter(
+        pl.col("purchases") > 0, pl.col("customer").is_not_null(), pl.col("category").is_not_null()
+    )
+    firsts = bought.group_by("customer", "category").agg(pl.col("ordered_on").min())
+    days = firsts.group_by("customer").agg(
+        pl.col("ordered_on").min().alias("first_on"),
+        pl.col("ordered_on").sort().get(1, null_on_oob=True).alias("second_on"),
+    )
+    return _lives(days, marts)
+
+
+def _contract_end(marts: Marts) -> pl.DataFrame:
+    """The first stretch of days under contract, contracts without a gap between them taken as one."""
+    rows = marts.rows(RELATIONS["subscriptions"], Window(), frozenset({"started_on", "ended_on"}))
+    ended = pl.col("ended_on").fill_null(pl.date(9999, 12, 31))
+    lasting = rows.filter(pl.col("customer").is_not_null(), ended > pl.col("started_on")).with_columns(
+        ended_on=ended
+    )
+    sorted_ = lasting.sort("customer", "started_on", "ended_on")
+    reached = pl.col("ended_on").cum_max().shift(1).over("customer")
+    broken = (pl.col("started_on") > reached).fill_null(value=False).cum_sum().over("customer")
+    first = sorted_.filter(broken == 0)
+    days = first.group_by("customer").agg(
+        pl.col("started_on").min().alias("first_on"), pl.col("ended_on").max().alias("second_on")
+    )
+    return _lives(days, marts)
+
+
+def _lives(days: pl.DataFrame, marts: Marts) -> pl.DataFrame:
+    observed = (pl.col("second_on") <= marts.as_of).fill_null(value=False)
+    end = pl.when(observed).then("second_on").otherwise(pl.lit(marts.as_of))
+    duration = (end - pl.col("first_on")).dt.total_days()
+    return days.select("customer", duration=duration, observed=observed).sort("customer")
+
+
+def beginnings_facts(marts: Marts) -> pl.DataFrame:
+    """What the first order was like, one row a customer, sorted: customer, first_amount, first_lines.
+
+    `first_amount` in whole currency. For models of what makes customers come back.
+    """
+    rows = order_rows(marts, frozenset({"first_orders", "net_amount", "lines"}))
+    first = rows.filter(pl.col("first_orders") > 0, pl.col("customer").is_not_null())
+    amount = pl.col("net_amount").cast(pl.Float64) / 10_000
+    return first.select("customer", amount.alias("first_amount"), pl.col("lines").alias("first_lines")).sort(
+        "customer"
+    )

@@ -14,11 +14,15 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import marts, refresh
+from benchmarks import definitions, marts, refresh
 from benchmarks.lines import FULL, QUICK, Size
 from benchmarks.measure import Result
 
-BENCHMARKS: Mapping[str, Callable[[Size], Iterator[Result]]] = {"refresh": refresh.run, "marts": marts.run}
+BENCHMARKS: Mapping[str, Callable[[Size], Iterator[Result]]] = {
+    "refresh": refresh.run,
+    "marts": marts.run,
+    "definitions": definitions.run,
+}
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("polars", "duckdb", "pandas", "pyarrow", "streamlit")
 

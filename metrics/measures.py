@@ -7,6 +7,7 @@ apart, because intervals, customer lists and contributions need the values thems
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal
 
 import polars as pl
@@ -85,15 +86,25 @@ class Compute:
 def compiled(measure: Measure, attributes: Columns) -> Compute:
     """The compiled form of a measure; `attributes` are the customers' columns beside those of its table.
 
-    Raises Fault, its `at` naming the key that is wrong.
+    Equal measures are compiled once, so that an edit costs what it changes. Raises Fault, its `at` naming the
+    key that is wrong.
     """
     relation = RELATIONS.get(measure.table)
     if relation is None:
         what = "table"
         raise unknown(what, measure.table, RELATIONS, at=("table",))
-    columns = {**(attributes if relation.of_customers else {}), **relation.columns}
-    aggregate, value, at = _aggregate(measure.expression, columns)
-    where = condition(measure.where, columns, "where") if measure.where else None
+    given = tuple(attributes.items()) if relation.of_customers else ()
+    return _compiled(relation.name, measure.expression, measure.where or "", given)
+
+
+@lru_cache(maxsize=4_096)
+def _compiled(
+    table: str, expression: str, condition_text: str, attributes: tuple[tuple[str, pl.DataType], ...]
+) -> Compute:
+    relation = RELATIONS[table]
+    columns = {**dict(attributes), **relation.columns}
+    aggregate, value, at = _aggregate(expression, columns)
+    where = condition(condition_text, columns, "where") if condition_text else None
     return Compute(
         relation,
         aggregate,
@@ -102,7 +113,7 @@ def compiled(measure: Measure, attributes: Columns) -> Compute:
         value.dtype if value else pl.Boolean(),
         value.columns if value else frozenset(),
         where.columns if where else frozenset(),
-        (measure.table, measure.expression, measure.where or ""),
+        (table, expression, condition_text),
         at,
         value is not None,
         _plain(value),

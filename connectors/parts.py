@@ -6,7 +6,7 @@ the table, and a table loaded again is cut at the same values and finds its unch
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from connectors.content import Content, content_of, digest
+from connectors.cuts import Cuts, even_cuts, scanned
 from connectors.durable import remove
 from connectors.manifest import Entry, Part
 
@@ -24,9 +25,7 @@ PART_ROWS: Final = 1_000_000
 ROW_GROUP_ROWS: Final = 250_000
 _ZSTD_LEVEL: Final = 1  # a third faster to write than the default, five per cent larger
 _DRIFT: Final = 1.5  # parts may grow or shrink by this factor before the table is cut anew
-_SAMPLE_ROWS: Final = 20_000
 _MANY_ROWS: Final = 50_000
-_PART: Final = "(part)"
 
 
 @dataclass(frozen=True)
@@ -39,68 +38,85 @@ class PartWriter:
     draft: Path
     final: str
     work: Path
-    part_rows: int = PART_ROWS
+    part_rows: int
 
     def table(
-        self, name: str, rows: pl.LazyFrame, keys: Sequence[str] = (), previous: Entry | None = None
+        self,
+        name: str,
+        rows: pl.LazyFrame,
+        keys: Sequence[str] = (),
+        previous: Entry | None = None,
+        dealt: Mapping[str | None, pl.LazyFrame] | None = None,
     ) -> Entry:
         """The rows sorted by `keys` (unsorted without) as parts, of which `previous` lends the equal ones.
 
-        The hash of a part, and of the entry, is that of the rows, whatever their order. `rows` is read up to
-        four times: what is slow to read belongs into a file first.
+        The hash of a part, and of the entry, is that of the rows, whatever their order. `dealt` holds the
+        same rows by the value of the first key at which their part begins, where they were dealt to parts
+        before; else `rows` is read up to four times: what is slow to read belongs in a file first.
         """
         lent = {part.hash: part for part in previous.parts} if previous else {}
-        columns = rows.collect_schema().names()
         parts, content = [], Content()
-        for first, frame in self._pieces(rows, keys, previous):
+        for first, frame in self._pieces(rows, keys, previous, dealt):
             part_content = content_of(frame)
             part = lent.get(part_content.hex) or self._written(name, frame, part_content.hex)
             parts.append(part.model_copy(update={"first": first}))
             content += part_content
-        return Entry(rows=content.rows, hash=digest(content, columns), parts=tuple(parts))
+        return Entry(
+            rows=content.rows, hash=digest(content, rows.collect_schema().names()), parts=tuple(parts)
+        )
+
+    def cuts(self, rows: pl.LazyFrame, key: str, total: int, previous: Entry | None = None) -> Cuts | None:
+        """Where to cut `total` rows: as before while the size of the parts allows, else into even parts."""
+        if previous and self._fits(total, previous):
+            values = tuple(part.first for part in previous.parts if part.first is not None)
+            return Cuts(key, values) if values else None
+        return even_cuts(rows, key, total, round(total / self.part_rows))
 
     def mart(self, name: str, rows: pl.LazyFrame | pl.DataFrame, hashed: str) -> Entry:
         """The rows in their own order as one part; `hashed` stands for all that they were computed from."""
         path = self._path(name)
         # Marts are read all day and written once: lz4 reads twice as fast as zstd at half the size again.
         rows.lazy().sink_parquet(path, compression="lz4", row_group_size=ROW_GROUP_ROWS)
-        part = self._part(path, int(pl.scan_parquet(path).select(pl.len()).collect().item()), hashed)
+        part = self._part(path, _height(pl.scan_parquet(path)), hashed)
         return Entry(rows=part.rows, hash=hashed, parts=(part,))
 
     def _pieces(
-        self, rows: pl.LazyFrame, keys: Sequence[str], previous: Entry | None
+        self,
+        rows: pl.LazyFrame,
+        keys: Sequence[str],
+        previous: Entry | None,
+        dealt: Mapping[str | None, pl.LazyFrame] | None,
     ) -> Iterator[tuple[str | None, pl.DataFrame]]:
         """The sorted frame of each part with the value of the first key at which it begins."""
-        cuts = self._cuts(rows, keys[0], previous) if keys else ()
-        if not cuts:
-            yield None, in_order(rows.collect(), keys)
-            return
-        folder = self.work / "parts"
-        number = pl.sum_horizontal(pl.col(keys[0]) >= cut for cut in cuts).fill_null(0)
-        rows.with_columns(number.alias(_PART)).sink_parquet(
-            pl.PartitionBy(folder, key=_PART, include_key=False),
-            compression="lz4",
-            statistics=False,
-            maintain_order=True,
-            mkdir=True,
-        )
-        for at, first in enumerate((None, *cuts)):
-            dealt = folder / f"{_PART}={at}"
-            if dealt.exists():
-                yield first, in_order(pl.scan_parquet(dealt, hive_partitioning=False).collect(), keys)
-                remove(dealt)
+        if not keys:
+            yield None, rows.collect()
+        elif dealt:
+            for first, part in dealt.items():
+                yield from self._cut_again(first, part, keys)
+        else:
+            cuts = self.cuts(rows, keys[0], _height(rows), previous)
+            yield from self._dealt(rows, cuts, keys) if cuts else [(None, in_order(rows.collect(), keys))]
 
-    def _cuts(self, rows: pl.LazyFrame, key: str, previous: Entry | None) -> tuple[str, ...]:
-        """Where to cut: as before while the parts' size allows, else at even shares of the rows."""
-        total = int(rows.select(pl.len()).collect().item())
-        if previous and self._fits(total, previous):
-            return tuple(part.first for part in previous.parts if part.first is not None)
-        count = round(total / self.part_rows)
-        if count < 2 or rows.collect_schema()[key] != pl.String:
-            return ()
-        sample = rows.select(key).gather_every(max(total // _SAMPLE_ROWS, 1)).collect().to_series().sort()
-        cuts = (sample[len(sample) * at // count] for at in range(1, count))
-        return tuple(dict.fromkeys(cut for cut in cuts if cut is not None))
+    def _cut_again(
+        self, first: str | None, part: pl.LazyFrame, keys: Sequence[str]
+    ) -> Iterator[tuple[str | None, pl.DataFrame]]:
+        """A part, or several where it turned out too large."""
+        height = _height(part)
+        cuts = even_cuts(part, keys[0], height, round(height / self.part_rows / _DRIFT))
+        if cuts is None:
+            yield first, in_order(part.collect(), keys)
+            return
+        for at, frame in self._dealt(part, cuts, keys):
+            yield first if at is None else at, frame
+
+    def _dealt(
+        self, rows: pl.LazyFrame, cuts: Cuts, keys: Sequence[str]
+    ) -> Iterator[tuple[str | None, pl.DataFrame]]:
+        folder = self.work / "parts"
+        rows.sink_parquet(cuts.deal(folder), compression="lz4", statistics=False, mkdir=True)
+        for first, place in cuts.dealt(folder):
+            yield first, in_order(scanned(place).collect(), keys)
+        remove(folder)
 
     def _fits(self, total: int, previous: Entry) -> bool:
         size = total / len(previous.parts)
@@ -119,6 +135,10 @@ class PartWriter:
 
     def _part(self, path: Path, rows: int, hashed: str) -> Part:
         return Part(path=f"{self.final}/{path.name}", rows=rows, bytes=path.stat().st_size, hash=hashed)
+
+
+def _height(rows: pl.LazyFrame) -> int:
+    return int(rows.select(pl.len()).collect().item())
 
 
 def in_order(frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:

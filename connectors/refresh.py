@@ -16,6 +16,7 @@ import polars as pl
 
 from config.model import Project
 from connectors.content import combined
+from connectors.cuts import Cuts
 from connectors.durable import remove
 from connectors.errors import SourceError, StoreError
 from connectors.manifest import SCHEMA_VERSION, Entry, Manifest, SourceReport
@@ -74,7 +75,13 @@ def refresh(
     with exclusive(store, now=now, wait=wait, waiting=lambda text: progress(text, 0.0)) as writer:
         run = _Run(writer, project, _intact(store), now, progress)
         staged = stage(
-            folder, project, sources, now=now, workdir=writer.work, progress=_share(progress, 0.0, _STAGED)
+            folder,
+            project,
+            sources,
+            now=now,
+            workdir=writer.work,
+            progress=_share(progress, 0.0, _STAGED),
+            cutter=run.cuts,
         )
         _refuse_loss(staged, run.previous.manifest if run.previous else None)
         draft = run.manifest(staged, rules)
@@ -129,14 +136,19 @@ class _Run:
             marts[name] = self.writer.parts.mart(name, built.pop(name), hashed)  # a written mart is let go
         return marts
 
+    def cuts(self, table: str, rows: pl.LazyFrame, total: int) -> Cuts | None:
+        """Where to cut a table while it is staged."""
+        before = self.previous.manifest.tables.get(table) if self.previous else None
+        return self.writer.parts.cuts(rows, _order(table)[0], total, before)
+
     def _tables(self, staged: Staged) -> dict[str, Entry]:
         before = self.previous.manifest.tables if self.previous else {}
         tables = {}
         for at, (name, rows) in enumerate(staged.tables.items()):
             share = _STAGED + (_STORED - _STAGED) * at / len(staged.tables)
             self.progress(f"sorting {name}", share)
-            order = ORDER.get(name, keys(name))
-            tables[name] = self.writer.parts.table(name, rows, order, before.get(name))
+            dealt = staged.dealt.get(name)
+            tables[name] = self.writer.parts.table(name, rows, _order(name), before.get(name), dealt)
         return tables
 
     def _quarantine(self, staged: Staged) -> dict[str, Entry]:
@@ -158,6 +170,10 @@ class _Run:
                 if last is not None:
                     return last
         return yesterday
+
+
+def _order(table: str) -> tuple[str, ...]:
+    return ORDER.get(table, keys(table))
 
 
 def last_day(rows: pl.LazyFrame, column: str, timezone: str, latest: date) -> date | None:

@@ -223,6 +223,8 @@ class _Staging:
                 accepted.sink_parquet(target, compression="lz4", mkdir=cuts is not None, lazy=True),
                 rest.sink_parquet(load.rest, compression="lz4", lazy=True),
             ])  # fmt: skip
+        if not load.accepted.exists():  # no row was dealt to any part
+            pl.DataFrame(schema=accepted.collect_schema()).write_parquet(load.accepted)
 
     def _cuts(self, load: _Load) -> Cuts | None:
         """Where the table of a source is cut: settled by the first source that fills it."""

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from connectors.durable import UNFINISHED, disk_faults, move, remove, replace_text, sync_all
 from connectors.errors import StoreError
 from connectors.manifest import Entry, Manifest, Part
-from connectors.parts import PartWriter
+from connectors.parts import PART_ROWS, PartWriter
 from connectors.store import DRAFTS, MANIFEST, POINTER, VERSIONS, Index, Store, Version
 
 LOCK: Final = "refresh.lock"
@@ -78,7 +78,7 @@ class Writer:
     @property
     def parts(self) -> PartWriter:
         """What writes tables and marts into the draft."""
-        return PartWriter(self.draft, f"{VERSIONS}/{self.id}", self.work)
+        return PartWriter(self.draft, f"{VERSIONS}/{self.id}", self.work, PART_ROWS)
 
     def scan(self, entry: Entry) -> pl.LazyFrame:
         """The rows of a table that was written into the draft, its shared parts included."""

@@ -1,5 +1,6 @@
 """A refresh of small files: what it publishes, when it publishes nothing, what it leaves when it fails."""
 
+import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -12,6 +13,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+import connectors.writer
 from config.model import Project
 from connectors.errors import SourceError, StoreError
 from connectors.refresh import refresh
@@ -216,6 +218,68 @@ def test_old_versions_are_pruned(folder: Path):
         rewrite(folder, f",{'7' if not amount else 70 + amount - 1}.5\n", f",{70 + amount}.5\n")
         ids.append(run(folder, keep=2).id)
     assert [version.id for version in Store(folder / "store").versions()] == ids[2:]
+
+
+# --- large tables, cut into parts while they are staged
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connectors.writer, "PART_ROWS", 7)
+
+
+DIRTY = LINES.replace(",7.5\n", ",much\n").replace("O4,0", "O5,0").replace("C3,", ",")
+OTHERS = {**ORDERS, "name": "more", "location": "more.csv"}
+MORE = (
+    HEADER
+    + "".join(f"X{n},0,C{n % 3},2026-01-05T10:00:00,{n}\n" for n in range(20))
+    + "O9,0,C1,2026-01-05T10:00:00,9\n"
+)
+
+
+def test_cutting_changes_neither_rows_nor_counts_nor_quarantine(folder: Path, request: pytest.FixtureRequest):
+    (folder / "orders.csv").write_text(DIRTY, encoding="utf-8")
+    (folder / "more.csv").write_text(MORE, encoding="utf-8")
+    whole = run(folder, OTHERS)
+    shutil.move(folder / "store", folder / "whole")
+    request.getfixturevalue("small_parts")
+    cut = run(folder, OTHERS)
+    assert len(cut.manifest.tables["order_lines"].parts) > 5
+    assert cut.manifest.content_hash == whole.manifest.content_hash
+    assert cut.manifest.sources == whole.manifest.sources
+    ids = cut.scan("order_lines").collect()["customer_id"]
+    assert ids.is_sorted()
+    assert ids.null_count()
+    for source in ("orders", "more"):
+        rejected = cut.quarantine(source).collect()
+        assert rejected.height
+        assert_frame_equal(rejected, Version(folder / "whole", whole.manifest).quarantine(source).collect())
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_the_parts_of_the_version_before_are_shared_where_they_are_equal(folder: Path):
+    first = run(folder)
+    rewrite(folder, ",7.5\n", ",7.6\n")
+    second = run(folder)
+    parts = [set(version.manifest.tables["order_lines"].parts) for version in (first, second)]
+    assert len(parts[0] & parts[1]) == len(parts[0]) - 1 == len(parts[1]) - 1
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_one_customer_with_most_lines_stays_in_one_part(folder: Path):
+    few = "".join(f"Z{n},0,C{n},2026-01-05T10:00:00,1\n" for n in range(10))
+    many = "".join(f"Y{n},0,C5,2026-01-05T10:00:00,1\n" for n in range(90))
+    (folder / "orders.csv").write_text(HEADER + few + many, encoding="utf-8")
+    version = run(folder)
+    assert version.scan("order_lines").collect()["customer_id"].is_sorted()
+    assert max(part.rows for part in version.manifest.tables["order_lines"].parts) >= 91
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_cut_table_without_an_accepted_row_is_refused_in_words(folder: Path):
+    rewrite(folder, ",2026-02", ",2027-02")
+    with pytest.raises(SourceError, match="none of 60 rows is accepted"):
+        run(folder)
 
 
 # --- failures

@@ -5,7 +5,7 @@ within it: a customer is new to a category when she first buys it. Only what was
 because it compares with the customer's first order of all.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Final, TypeVar
@@ -15,8 +15,8 @@ import polars as pl
 from config.errors import unknown
 from metrics.marts import PANELS, order_marts
 from metrics.money import amounts, units
-from metrics.orders import LINE_SUMS, MEASURES, flagged
-from metrics.panels import DERIVED, EVERY_SUM, MONEY_COLUMNS, NEEDED, panel, with_derived
+from metrics.orders import LINE_SUMS, flagged
+from metrics.panels import DERIVED, EVERY_SUM, MONEY_COLUMNS, NEEDED, panel
 from metrics.people import attribute_names, with_totals
 from metrics.periods import Calendar, Grain, Window
 from metrics.relations import PANEL, Relation
@@ -78,14 +78,20 @@ class Marts:
             self.opened[name] = self._lazy(name).collect()
         return self.opened[name]
 
-    def in_units(self, name: str) -> pl.DataFrame:
-        """A whole mart with its amounts in units of 0.0001. Raises Missing when no source gives it."""
+    def in_units(self, name: str, columns: Collection[str]) -> pl.DataFrame:
+        """Columns of a whole mart, its amounts in units of 0.0001; those it does not have are left out.
+
+        Raises Missing when no source gives the mart.
+        """
         key = f"{name} in units"
-        if key not in self.opened:
-            rows = self._lazy(name)
-            money = [column for column in rows.collect_schema() if column in MONEY_COLUMNS]
-            self.opened[key] = rows.with_columns(units(pl.col(column)) for column in money).collect()
-        return self.opened[key]
+        rows, held = self._lazy(name), self.opened.get(key, pl.DataFrame())
+        has = rows.collect_schema()
+        more = [column for column in has if column in columns and column not in held.columns]
+        if more:
+            money = [units(pl.col(column)) for column in more if column in MONEY_COLUMNS]
+            loaded = rows.select(more).with_columns(money).collect()
+            self.opened[key] = held = held.hstack(loaded) if held.columns else loaded
+        return held.select(column for column in has if column in columns)
 
     def kept(self, question: object, make: Callable[[], T]) -> T:
         """The answer to a question about these marts, made once and kept for a while."""
@@ -156,8 +162,8 @@ class Marts:
 
     def _home(self) -> pl.DataFrame:
         """The categories of each customer's first order."""
-        first = self.in_units("orders").lazy().filter(pl.col("first_orders") > 0).select("customer", "order")
-        bought = self.in_units("baskets").lazy().filter(pl.col("purchases") > 0)
+        first = self._lazy("orders").filter(pl.col("first_orders") > 0).select("customer", "order")
+        bought = self._lazy("baskets").filter(pl.col("purchases") > 0)
         return bought.join(first, on=["customer", "order"], how="semi").select("customer", CATEGORY).collect()
 
     def check_split(self, by: str) -> None:
@@ -202,7 +208,7 @@ class Marts:
         if relation.name == PANEL:
             rows = self._panel(window, before, columns, split)
         else:
-            rows = self._dated(relation, window, before, split)
+            rows = self._dated(relation, window, before, columns, split)
         find = self._of_customers if relation.of_customers else self._of_nobody
         found = find(rows, columns, by)
         money = [
@@ -235,47 +241,57 @@ class Marts:
         if self.is_whole(window, CATEGORY if by_category else None):
             if window.grain is Grain.ALL:
                 return self.kept("all time", self._all_time)
-            rows = self.in_units(PANELS[window.grain])
+            rows = self.in_units(PANELS[window.grain], {"period", "customer", *columns})
             return _between(rows, "period", window.first - before, window.last)
         split = [CATEGORY] if by_category else []
         summed = [name for name in EVERY_SUM if name in columns or name in NEEDED]
-        wanted = self._order_rows(by_category).select(*split, "customer", "ordered_on", *summed)
-        orders, period = _reached(wanted, window, self.calendar)
+        orders, period = _reached(self._order_rows(by_category, frozenset(summed)), window, self.calendar)
         made = panel(orders, period, split, summed)
         return made.filter(pl.col("period").is_between(window.first - before, window.last))
 
     def _all_time(self) -> pl.DataFrame:
         """The panel of all of history as one period: customers with order lines, then the unknown ones."""
-        years = self.in_units("customer_years").lazy().filter(pl.col("customer").is_null())
-        everyone = self.in_units("customer_summary").lazy().filter(pl.col("lines") > 0)
-        known = everyone.select("customer", *MEASURES)
-        orders = with_derived(pl.concat([known, years.select("customer", *MEASURES)])).collect()
+        years, people = (
+            self.in_units(name, {"customer", *EVERY_SUM}).lazy()
+            for name in ("customer_years", "customer_summary")
+        )
+        unknown_buyers = years.filter(pl.col("customer").is_null())
+        known = people.filter(pl.col("lines") > 0)
+        orders = pl.concat(
+            [each.select("customer", *EVERY_SUM) for each in (known, unknown_buyers)]
+        ).collect()
         return panel(orders, pl.zeros(len(orders), pl.Int32, eager=True))
 
-    def _order_rows(self, by_category: bool) -> pl.DataFrame:
+    def _order_rows(self, by_category: bool, columns: frozenset[str]) -> pl.DataFrame:
         """Order rows of the selected categories, by customer and day; of each category apart if so asked."""
-        wanted = self.selection.categories
+        wanted, read = self.selection.categories, columns | {"customer", "ordered_on"}
         if not (wanted or by_category):
-            return self.in_units("orders")
+            return self.in_units("orders", read)
         if by_category or len(wanted) == 1:
-            return self._baskets()
-        return self.kept(("orders of", wanted), lambda: _merged(self._baskets()))
+            return self._baskets(read | {CATEGORY})
+        added = columns & {*LINE_SUMS, *DERIVED} | {"purchases"}
+        keys = {CATEGORY, "customer", "ordered_on", "order"}
+        return self.kept(
+            ("orders of", wanted, added), lambda: _merged(self._baskets(added | keys), sorted(added))
+        )
 
-    def _baskets(self) -> pl.DataFrame:
+    def _baskets(self, columns: frozenset[str] | set[str]) -> pl.DataFrame:
         """The baskets of the selected categories, category by category."""
-        baskets = self.in_units("baskets")
+        baskets = self.in_units("baskets", columns)
         if not self.selection.categories:
             return baskets
         places = self.kept("places of categories", lambda: _places(baskets[CATEGORY]))
         chosen = [places[name] for name in sorted(self.selection.categories) if name in places]
         return pl.concat([baskets.slice(*place) for place in chosen]) if chosen else baskets.clear()
 
-    def _dated(self, relation: Relation, window: Window, before: int, by_category: bool) -> pl.DataFrame:
+    def _dated(
+        self, relation: Relation, window: Window, before: int, columns: frozenset[str], by_category: bool
+    ) -> pl.DataFrame:
         match relation.name:
             case "orders":
-                rows = self._order_rows(by_category)
+                rows = self._order_rows(by_category, columns)
             case "baskets":
-                rows = self._baskets()
+                rows = self._baskets(columns | {CATEGORY, "customer", "ordered_on"})
             case _:
                 rows = self.frame(relation.mart)
         if relation.day is None:
@@ -351,13 +367,12 @@ def _places(categories: pl.Series) -> dict[str | None, tuple[int, int]]:
     return {categories[first]: (first, last - first) for first, last in zip(at.tolist(), ends, strict=True)}
 
 
-def _merged(baskets: pl.DataFrame) -> pl.DataFrame:
-    """The baskets of several categories as the order rows of all of them together."""
-    rows = in_order(baskets, ("customer", "ordered_on", "order"))
+def _merged(baskets: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """The baskets of several categories as the order rows of all of them together, with some sums."""
     keys = ("customer", "ordered_on", "order")
+    rows = in_order(baskets, keys)
     at = starts(*(rows[name] for name in keys))
-    summed = sums(rows, [*LINE_SUMS, *DERIVED], at)
-    return flagged(pl.DataFrame([*(rows[name].gather(at) for name in keys), *summed]))
+    return flagged(pl.DataFrame([*(rows[name].gather(at) for name in keys), *sums(rows, columns, at)]))
 
 
 def _reached(orders: pl.DataFrame, window: Window, calendar: Calendar) -> tuple[pl.DataFrame, pl.Series]:
@@ -367,15 +382,16 @@ def _reached(orders: pl.DataFrame, window: Window, calendar: Calendar) -> tuple[
     """
     day = pl.col("ordered_on")
     first, last = window.day_range(calendar)
-    if window.grain is not Grain.ALL:
+    if window == Window():
+        return orders, pl.zeros(len(orders), pl.Int32, eager=True)
+    if window.grain is Grain.ALL:
+        period = pl.when(day >= first).then(0).otherwise(-1).cast(pl.Int32)
+        earliest = first - min(last - first + timedelta(days=1), first - date.min)
+        rows = orders.filter(day.is_between(earliest, last))
+    else:
         period = calendar.codes(day, window.grain)
         reach = calendar.start(window.first - 1, window.grain), calendar.end(window.last + 1, window.grain)
-        cut = period.is_between(window.first, window.last) & ~day.is_between(first, last)
-        inside = day.is_between(*reach) & ~cut if window.is_cut else day.is_between(*reach)
-    elif window.is_cut:
-        period = pl.when(day >= first).then(0).otherwise(-1).cast(pl.Int32)
-        inside = day.is_between(first - min(last - first + timedelta(days=1), first - date.min), last)
-    else:
-        return orders, pl.zeros(len(orders), pl.Int32, eager=True)
-    rows = orders.filter(inside)
+        rows = orders.filter(day.is_between(*reach))
+        if window.is_cut:
+            rows = rows.filter(~period.is_between(window.first, window.last) | day.is_between(first, last))
     return rows, rows.select(period.alias("period")).to_series()

@@ -194,7 +194,8 @@ class Formatter:
                 Decimal(str(value)), self.currency, locale=self.locale, fraction_digits=1
             )
             return str(text)
-        return self._currency(Decimal(str(value)), whole=float(value).is_integer())
+        whole = _size(value) >= 100 or float(value).is_integer()
+        return self._currency(_half_up(value, 0 if whole else -2), whole=whole)
 
     def _currency(self, value: Decimal, *, whole: bool = False) -> str:
         if not whole:

@@ -61,7 +61,7 @@ def export(name: str, frame: Callable[[], pl.DataFrame]) -> None:
 
 def buttons(name: str, frame: Callable[[], pl.DataFrame], key: str) -> None:
     """The two download buttons of a table; the file is made when one is clicked."""
-    with st.container(horizontal=True, gap="xsmall", key=f"downloads-{key}"):
+    with st.container(horizontal=True, gap="xsmall", width="content", key=f"downloads-{key}"):
         st.download_button(
             _("CSV"),
             lambda: csv(frame()),

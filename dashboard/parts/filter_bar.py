@@ -174,7 +174,9 @@ def freshness(as_of: date, refreshed_at: datetime, reader: Reader) -> None:
     """Up to which day the data go and when they were read."""
     through = _("Data through {day}").format(day=reader.show.day(as_of))
     refreshed = _("refreshed {moment}").format(moment=reader.show.moment(refreshed_at))
-    st.html(f'<p class="fresh"><b>{escape(through)}</b><br>{escape(refreshed)}</p>')
+    st.html(
+        f'<p class="fresh"><b>{escape(through)}</b><br><span class="muted">{escape(refreshed)}</span></p>'
+    )
 
 
 def _reset(attributes: tuple[str, ...]) -> None:

@@ -53,7 +53,7 @@ def change_line(tile: Tile) -> str:
     """The change as a chip with its arrow and the period it is against, or why there is none."""
     if tile.change is None:
         words = _("period not over") if not tile.figure.complete else _("nothing to compare with")
-        return f'<div class="change">{escape(words)}</div>'
+        return f'<div class="change"><span class="vs">{escape(words)}</span></div>'
     arrow = f'<span aria-hidden="true">{tile.change.arrow}</span>' if tile.change.arrow else ""
     chip = f'<span class="chip {tile.change.tone}">{arrow}{escape(tile.change.text)}</span>'
     return f'<div class="change">{chip}<span class="vs">{escape(tile.against)}</span></div>'

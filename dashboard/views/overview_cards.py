@@ -212,6 +212,5 @@ def _share_finding(desk: Desk, metric: Metric, names: list[str], values: list[fl
     if not total:
         return metric.label
     share = desk.show.percent(values[0] / total, 0)
-    return _("{name} holds {share} of {metric}").format(
-        name=names[0], share=share, metric=metric.label.lower()
-    )
+    first = f"{names[0][:1].upper()}{names[0][1:]}"
+    return _("{name} holds {share} of {metric}").format(name=first, share=share, metric=metric.label.lower())

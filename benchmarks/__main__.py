@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import definitions, marts, refresh
+from benchmarks import definitions, lifetime, marts, refresh
 from benchmarks.lines import FULL, QUICK, Size
 from benchmarks.measure import Result
 
@@ -22,6 +22,7 @@ BENCHMARKS: Mapping[str, Callable[[Size], Iterator[Result]]] = {
     "refresh": refresh.run,
     "marts": marts.run,
     "definitions": definitions.run,
+    "lifetime": lifetime.run,
 }
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("polars", "duckdb", "pandas", "pyarrow", "streamlit")

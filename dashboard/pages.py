@@ -59,6 +59,22 @@ PAGES: Final[tuple[Page, ...]] = (
         later("Who stays, who leaves, who comes back: cohorts, lifecycle, survival, contracts, movements."),
     ),
     Page(
+        "lifetime",
+        later("Lifetime value"),
+        "trending_up",
+        later("Customers"),
+        "dashboard.views.lifetime",
+        later("What each customer will bring, how sure that is, and whether such predictions came true."),
+    ),
+    Page(
+        "equity",
+        later("Customer equity"),
+        "savings",
+        later("Customers"),
+        "dashboard.views.equity",
+        later("What the customer base is worth, what would change that, and how unevenly customers earn."),
+    ),
+    Page(
         "definitions",
         later("Definitions"),
         "menu_book",

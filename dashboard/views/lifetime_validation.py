@@ -1,0 +1,229 @@
+"""Which model describes these customers, and whether its predictions came true."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+import numpy as np
+import polars as pl
+import streamlit as st
+
+from dashboard import lifetime_data as asked
+from dashboard.charts.layout import Chart
+from dashboard.charts.lifetime import followed
+from dashboard.desk import Desk
+from dashboard.format import MISSING
+from dashboard.lifetime_data import NAMES, Outlook, Validation
+from dashboard.parts import markup, states
+from dashboard.parts.chart_card import Card, chart_card
+from dashboard.parts.kpi_row import sentence
+from dashboard.parts.markup import Column
+from dashboard.state import Scope
+from dashboard.text import gettext as _
+from metrics.reasons import Reason
+
+STEP_DAYS = 28
+
+
+def render(desk: Desk, scope: Scope, found: Outlook, months: int) -> None:
+    """The candidates, then the holdout: verdict, tracking, by frequency, deciles, errors."""
+    _candidates(desk, found)
+    with st.spinner(_("Fitting without the holdout")):
+        checked = asked.validation(desk, scope)
+    if isinstance(checked, Reason):
+        states.empty("rule", _("Nothing to validate against"), sentence(checked.text))
+        return
+    markup.section(
+        _("Did predictions come true?"),
+        _("Fitted on orders until {cut}, judged on the {n} days after it").format(
+            cut=desk.show.day(checked.calibration_end), n=checked.days
+        ),
+    )
+    _verdict(desk, checked)
+    left, right = st.columns(2)
+    with left:
+        chart_card(*_tracking(desk, checked))
+    with right:
+        chart_card(*_frequency(desk, checked))
+    _errors(desk, checked)
+    _deciles(desk, checked)
+
+
+def _candidates(desk: Desk, found: Outlook) -> None:
+    markup.section(_("Models fitted"), _("The lowest AIC is used: {model}").format(model=NAMES[found.best]))
+    heads = [
+        Column(_("Model")),
+        Column(_("Status")),
+        Column(_("Log-likelihood"), "number"),
+        Column(_("AIC"), "number"),
+        Column(_("Behind the best"), "number"),
+        Column(_("What it says"), "wide"),
+    ]
+    rows = [
+        [
+            NAMES[row["name"]],
+            row["status"],
+            *(_number(desk, row[name], 1) for name in ("log_likelihood", "aic", "aic_gap")),
+            sentence(row["message"]),
+        ]
+        for row in found.table.iter_rows(named=True)
+    ]
+    st.html(markup.table(heads, rows, _("Models fitted")))
+    if found.purchases is not None:
+        fits = {NAMES[found.best]: found.purchases, "Gamma-Gamma": found.spend}
+        said = [
+            f"{name}: " + ", ".join(f"{key} = {value:.4g}" for key, value in fit.estimates.items())
+            for name, fit in fits.items()
+            if fit.estimates
+        ]
+        markup.note(_("Time in weeks. {parameters}").format(parameters=" \N{MIDDLE DOT} ".join(said)))
+
+
+def _number(desk: Desk, value: object, digits: int) -> str:
+    return desk.show.decimal(value, digits) if isinstance(value, int | float) else MISSING
+
+
+def _verdict(desk: Desk, checked: Validation) -> None:
+    row = checked.comparison.filter(pl.col("name") == checked.best).row(0, named=True)
+    off = (row["predicted"] - row["actual"]) / row["actual"] if row["actual"] else None
+    best = next((reason for reason in checked.verdicts if reason.text.startswith(f"{checked.best} ")), None)
+    beats = (
+        sentence(best.text)
+        if best is not None
+        else _("{model} beats both naive baselines, on MAE and on RMSE.").format(model=checked.best)
+    )
+    markup.notice(
+        _("{beats} It expected {predicted} orders and {actual} came ({off}).").format(
+            beats=beats,
+            predicted=desk.show.count(round(row["predicted"])),
+            actual=desk.show.count(row["actual"]),
+            off=desk.show.relative(off),
+        )
+    )
+
+
+def _tracking(desk: Desk, checked: Validation) -> tuple[Card, Chart | None, str]:
+    table, show = checked.tracking, desk.show
+    held = table.filter("holdout")
+    card = Card(
+        key="lifetime-tracking",
+        title=_("Repeat orders: actual and expected"),
+        note=_(
+            "in each {n} days, of customers won until {cut} \N{MIDDLE DOT} right of the line: holdout"
+        ).format(n=STEP_DAYS, cut=show.day(checked.calibration_end)),
+        definition={
+            _("Expected"): _("What {model} expects of new customers by the day of their first order").format(
+                model=checked.best
+            )
+        },
+        columns=[Column(_("Until")), Column(_("Actual"), "number"), Column(_("Expected"), "number")],
+        rows=lambda: [
+            [show.day(day), show.count(actual), show.decimal(expected, 1)]
+            for day, actual, expected in table.select("ends_on", "actual", "expected").iter_rows()
+        ],
+        frame=lambda: table,
+    )
+    if len(table) < 2:
+        return card, None, _("A curve needs two periods.")
+    first = table["ends_on"][0]
+    actual, expected = (table[name].cast(pl.Float64).to_numpy() for name in ("actual", "expected"))
+    alt = _("Actual and expected repeat orders, {actual} and {expected} in the holdout").format(
+        actual=show.count(held["actual"].sum()), expected=show.count(round(held["expected"].sum()))
+    )
+
+    def when(tick: float) -> str:
+        return show.month(first + timedelta(days=STEP_DAYS * (tick - 1)))
+
+    split = len(table) - len(held) + 0.5
+    names = (_("Actual"), _("Expected"))
+    return card, followed(actual, expected, names, split, partial(show.axis, unit="count"), when, alt), ""
+
+
+def _frequency(desk: Desk, checked: Validation) -> tuple[Card, Chart | None, str]:
+    table, show = checked.by_frequency, desk.show
+    card = Card(
+        key="lifetime-frequency",
+        title=_("Orders in the holdout by earlier repeat orders"),
+        note=_("mean orders per customer \N{MIDDLE DOT} n = {n}").format(
+            n=show.count(table["customers"].sum())
+        ),
+        definition={
+            _("Earlier"): _("Repeat orders until {cut}; the last class is open").format(
+                cut=show.day(checked.calibration_end)
+            )
+        },
+        columns=[
+            Column(_("Repeat orders"), "number"),
+            Column(_("Customers"), "number"),
+            Column(_("Actual"), "number"),
+            Column(_("Expected"), "number"),
+        ],
+        rows=lambda: [
+            [
+                str(row["frequency"]),
+                show.count(row["customers"]),
+                *(show.decimal(row[name], 2) for name in ("actual", "predicted")),
+            ]
+            for row in table.iter_rows(named=True)
+        ],
+        frame=lambda: table,
+    )
+    if len(table) < 2:
+        return card, None, _("All customers ordered equally often.")
+    actual, expected = (np.append(0.0, table[name].to_numpy()) for name in ("actual", "predicted"))
+    last = int(table["frequency"][-1])
+
+    def named(tick: float) -> str:
+        return f"{tick:g}+" if tick == last else f"{tick:g}"
+
+    names = (_("Actual"), _("Expected"))
+    alt = _("Mean orders in the holdout by number of earlier repeat orders")
+    write = partial(show.decimal, digits=2)
+    return (
+        card,
+        followed(
+            actual[1:], expected[1:], names, 0, write, lambda tick: named(tick - 1) if tick else "", alt
+        ),
+        "",
+    )
+
+
+def _errors(desk: Desk, checked: Validation) -> None:
+    markup.section(_("Against naive baselines"), _("Orders of each customer in the holdout, best first"))
+    heads = [Column(_("Prediction"))] + [
+        Column(name, "number")
+        for name in (_("Total expected"), _("Total actual"), "MAE", "RMSE", _("Correlation"), "Gini")
+    ]
+    rows = [
+        [
+            row["name"],
+            *(_number(desk, row[name], 0) for name in ("predicted", "actual")),
+            *(_number(desk, row[name], 3) for name in ("mae", "rmse", "correlation", "gini")),
+        ]
+        for row in checked.comparison.iter_rows(named=True)
+    ]
+    st.html(markup.table(heads, rows, _("Against naive baselines")))
+    markup.note(
+        _(
+            "Same again: as many orders as in the {n} days before. Segment mean: their mean for everybody. "
+            "Gini: 1 ranks customers as well as hindsight, 0 as well as chance."
+        ).format(n=checked.days)
+    )
+
+
+def _deciles(desk: Desk, checked: Validation) -> None:
+    markup.section(_("By decile"), _("Customers in ten groups, the highest prediction first"))
+    heads = [Column(_("Decile"), "number"), Column(_("Customers"), "number")] + [
+        Column(name, "number") for name in (_("Expected"), _("Actual"), _("Lift"), _("Share, cumulative"))
+    ]
+    rows = [
+        [
+            str(row["decile"]),
+            desk.show.count(row["customers"]),
+            *(_number(desk, row[name], 2) for name in ("predicted", "actual", "lift")),
+            desk.show.value(row["share"], "rate"),
+        ]
+        for row in checked.deciles.iter_rows(named=True)
+    ]
+    st.html(markup.table(heads, rows, _("By decile")))

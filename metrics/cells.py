@@ -2,54 +2,42 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from metrics import intervals
 from metrics.catalog import Plan
 from metrics.definitions import Derived, NetPromoterScore, PeriodRetention, Ratio, Simple
-from metrics.evaluation import Grid
+from metrics.evaluation import Floats, Grid
 from metrics.measures import Compute
 
 AMOUNT: Final = pl.Decimal(38, 4)
 NO_ROWS: Final = "no data in this period"
 NO_VALUES: Final = "no row gives a value"
+NO_ANSWERS: Final = "no answers in this period"
 NOBODY_BEFORE: Final = "nobody was active in the period before"
 NO_BEFORE: Final = "no earlier period to compare with"
+NOTHING_BELOW: Final = "nothing to divide by in this period"
 _OWN: Final = {"average": "t", "share": "wilson"}
+
+Counts = NDArray[np.int64]
+Texts = NDArray[np.object_]
 
 
 @dataclass(frozen=True)
 class Cells:
-    """A metric in every cell of a grid. Where `value` is null, `reason` says why."""
+    """A metric in every cell of a grid. Where `value` is NaN there is none, and `reason` says why."""
 
-    value: pl.Series
-    n: pl.Series
-    reason: pl.Series
+    value: Floats
+    n: Counts
+    reason: Texts
     amount: pl.Series | None = None
-    bounds: tuple[pl.Series, pl.Series] | None = None
+    bounds: tuple[Floats, Floats] | None = None
     method: str = ""
-    excluded: pl.Series | None = None
-
-    def columns(self) -> list[pl.Series]:
-        """The columns of figures, null where there is no value."""
-        size = len(self.value)
-        given = self.value.is_not_null()
-        lower, upper = self.bounds or (_nulls(size), _nulls(size))
-        bounded = given & lower.is_not_null()
-        method = pl.Series([self.method if there else "" for there in bounded], dtype=pl.String)
-        return [
-            self.value.alias("value"),
-            _where(given, self.amount if self.amount is not None else _nulls(size, AMOUNT)).alias("amount"),
-            self.n.alias("n"),
-            _where(given, lower).alias("lower"),
-            _where(given, upper).alias("upper"),
-            method.alias("interval"),
-            (self.excluded if self.excluded is not None else _zeros(size)).alias("excluded"),
-            _where(~given, self.reason).fill_null("").alias("reason"),
-        ]
+    excluded: Counts | None = None
 
 
 def cells_of(plan: Plan, grid: Grid, done: Mapping[str, Cells]) -> Cells:
@@ -71,22 +59,51 @@ def cells_of(plan: Plan, grid: Grid, done: Mapping[str, Cells]) -> Cells:
     return _large_enough(cells, definition.min_n or 0)
 
 
+def table(metrics: Mapping[str, Cells], cells: pl.DataFrame) -> pl.DataFrame:
+    """The columns of figures beside the keys of their cells, metric by metric."""
+    size = len(cells)
+    every = list(metrics.values())
+    value = np.concatenate([each.value for each in every])
+    none = np.isnan(value)
+    nothing = np.full(size, np.nan), np.full(size, np.nan)
+    lower, upper = (np.concatenate([(each.bounds or nothing)[at] for each in every]) for at in (0, 1))
+    bounded = ~(none | np.isnan(lower) | np.isnan(upper))
+    methods = np.repeat(np.array([each.method for each in every], dtype=np.object_), size)
+    zeros = np.zeros(size, dtype=np.int64)
+    empty = pl.Series([None] * size, dtype=AMOUNT)
+    amount = pl.concat([empty if each.amount is None else each.amount for each in every])
+    columns = {
+        "metric": np.repeat(np.array(list(metrics), dtype=np.object_), size),
+        "value": value,
+        "amount": amount,
+        "n": np.concatenate([each.n for each in every]),
+        "lower": np.where(bounded, lower, np.nan),
+        "upper": np.where(bounded, upper, np.nan),
+        "interval": np.where(bounded, methods, ""),
+        "excluded": np.concatenate([zeros if each.excluded is None else each.excluded for each in every]),
+        "reason": np.where(none, np.concatenate([each.reason for each in every]), ""),
+    }
+    figures = pl.DataFrame(columns).with_columns(
+        pl.col("value", "lower", "upper").fill_nan(None),
+        pl.when(~pl.Series(none)).then("amount").alias("amount"),
+    )
+    return pl.concat([pl.concat([cells] * len(every)), figures], how="horizontal")
+
+
 def _simple(definition: Simple, measure: Compute, grid: Grid) -> Cells:
     cells = of_measure(measure, grid)
     method = definition.interval or _OWN.get(measure.aggregate, "none")
-    n = cells.n.to_numpy()
     if method == "t" and measure.aggregate == "average":
-        total, squares = grid.floats(measure, "total"), grid.floats(measure, "squares")
-        return replace(cells, bounds=_bounds(intervals.mean(total, squares, n)), method=method)
-    if method == "wilson" and measure.aggregate == "share":
-        return replace(
-            cells, bounds=_bounds(intervals.wilson(grid.floats(measure, "hits"), n)), method=method
-        )
-    return cells
+        found = intervals.mean(grid.floats(measure, "total"), grid.floats(measure, "squares"), cells.n)
+    elif method == "wilson" and measure.aggregate == "share":
+        found = intervals.wilson(grid.floats(measure, "hits"), cells.n)
+    else:
+        return cells
+    return replace(cells, bounds=found, method=method)
 
 
 def of_measure(measure: Compute, grid: Grid) -> Cells:
-    """A measure as it is: counts and sums are 0 where the data run but no row counts, others null."""
+    """A measure as it is: counts and sums are 0 where the data run but no row counts, others have none."""
     if measure.key not in grid.found:
         grid.found[measure.key] = _of_measure(measure, grid)
     found: Cells = grid.found[measure.key]
@@ -94,60 +111,56 @@ def of_measure(measure: Compute, grid: Grid) -> Cells:
 
 
 def _of_measure(measure: Compute, grid: Grid) -> Cells:
-    values, n = grid.column(measure), grid.column(measure, "n").cast(pl.Int64)
     reason = grid.reasons.get(measure.key)
+    size = len(grid.cells)
     if reason is not None:
-        return Cells(_nulls(len(n)), n.fill_null(0), _texts(reason, len(n)))
+        return Cells(np.full(size, np.nan), np.zeros(size, dtype=np.int64), _texts(reason, size))
+    n = grid.floats(measure, "n")
+    absent = np.isnan(n)
+    value = grid.floats(measure, "value")
+    amount = grid.column(measure).cast(AMOUNT) if measure.is_money else None
     if measure.aggregate in ("count", "count_distinct", "sum"):
-        absent = grid.covered(measure) & n.is_null()
-        values = values.zip_with(~absent, pl.zeros(len(n), values.dtype, eager=True))
-    why = pl.Series([NO_VALUES if given else NO_ROWS for given in n.is_not_null()], dtype=pl.String)
-    amount = values.cast(AMOUNT) if measure.is_money else None
-    return Cells(values.cast(pl.Float64), n.fill_null(0), why, amount)
+        zero = absent & grid.covered(measure)
+        value = np.where(zero, 0.0, value)
+        amount = None if amount is None else amount.set(pl.Series(zero), 0)
+    return Cells(value, _whole(n), np.where(absent, NO_ROWS, NO_VALUES).astype(np.object_), amount)
 
 
 def _ratio(definition: Ratio, plan: Plan, grid: Grid, done: Mapping[str, Cells]) -> Cells:
     above, below = (_term(part, grid, done) for part in plan.parts)
-    base = below.value.set(below.value == 0, None)
-    value = definition.scale * above.value / base
-    why = _first_reason(
-        (above, below), f"nothing to divide by: {_called(definition.denominator)} is 0 in this period"
-    )
+    value = definition.scale * above.value / np.where(below.value == 0, np.nan, below.value)
+    term = definition.denominator
+    called = term if isinstance(term, str) else term.expression
+    why = _first_reason((above, below), f"nothing to divide by: `{called}` is 0 in this period")
     counted = isinstance(plan.parts[1], str) or _is_count(plan.parts[1])
-    n = below.value.fill_null(0).round().cast(pl.Int64) if counted else below.n
-    cells = Cells(value, n, why)
-    bounds = _ratio_bounds(definition, plan, grid, above, below)
-    return replace(cells, bounds=bounds, method=definition.interval or "") if bounds else cells
+    n = _whole(np.rint(below.value)) if counted else below.n
+    bounds = _ratio_bounds(definition, plan, grid, above.value, below.value)
+    return Cells(value, n, why, bounds=bounds, method=definition.interval or "")
 
 
 def _ratio_bounds(
-    definition: Ratio, plan: Plan, grid: Grid, above: Cells, below: Cells
-) -> tuple[pl.Series, pl.Series] | None:
-    a, b = above.value.to_numpy(), below.value.to_numpy()
+    definition: Ratio, plan: Plan, grid: Grid, a: Floats, b: Floats
+) -> tuple[Floats, Floats] | None:
     match definition.interval:
         case "wilson":
             found = intervals.wilson(a, b)
         case "poisson":
             found = intervals.poisson(a, b)
         case "delta" if all(isinstance(part, Compute) for part in plan.parts):
-            delta = _delta(plan, grid, a, b)
-            if delta is None:
-                return None
-            found = delta
+            found = _delta(plan, grid, a, b)
         case _:
             return None
-    return _bounds((found[0] * definition.scale, found[1] * definition.scale))
+    return found[0] * definition.scale, found[1] * definition.scale
 
 
-def _delta(plan: Plan, grid: Grid, a: intervals.Floats, b: intervals.Floats) -> intervals.Bounds | None:
+def _delta(plan: Plan, grid: Grid, a: Floats, b: Floats) -> intervals.Bounds:
     """The interval over customers; none where sales to unknown customers are part of the figure."""
-    pair = (_measure(plan, 0), _measure(plan, 1))
-    moments = [grid.moment(first, second) for first, second in ((pair[0], pair[0]), pair, (pair[1], pair[1]))]
-    customers = np.maximum(*(grid.floats(measure, "n") for measure in pair))
-    unknown = [grid.floats(measure, "given") > grid.floats(measure, "n") for measure in pair]
-    n = np.where(unknown[0] | unknown[1], np.nan, customers)
-    aa, ab, bb = moments
-    return None if aa is None or ab is None or bb is None else intervals.ratio((a, b), (aa, ab, bb), n)
+    above, below = _measure(plan, 0), _measure(plan, 1)
+    moments = [grid.moment(*pair) for pair in ((above, above), (above, below), (below, below))]
+    n = [grid.floats(measure, "n") for measure in (above, below)]
+    unknown = [grid.floats(m, "given") > known for m, known in zip((above, below), n, strict=True)]
+    customers = np.where(unknown[0] | unknown[1], np.nan, np.maximum(*n))
+    return intervals.ratio((a, b), (moments[0], moments[1], moments[2]), customers)
 
 
 def _derived(plan: Plan, done: Mapping[str, Cells]) -> Cells:
@@ -155,41 +168,34 @@ def _derived(plan: Plan, done: Mapping[str, Cells]) -> Cells:
     read = [done[name] for name in plan.references]
     inputs = pl.DataFrame([_exact(done[name]).alias(name) for name in plan.references])
     result = inputs.select(plan.formula.expr.alias("value")).to_series()
-    value = result.cast(pl.Float64)
-    value = value.set(~value.is_finite().fill_null(value=False), None)
-    n = pl.DataFrame([part.n.alias(str(at)) for at, part in enumerate(read)]).min_horizontal()
+    value = result.cast(pl.Float64).to_numpy()
+    n = np.minimum.reduce([part.n for part in read])
     amount = result.cast(AMOUNT) if result.dtype.is_decimal() else None
-    return Cells(value, n.cast(pl.Int64), _first_reason(read, "nothing to divide by in this period"), amount)
+    return Cells(np.where(np.isfinite(value), value, np.nan), n, _first_reason(read, NOTHING_BELOW), amount)
 
 
 def _retention(plan: Plan, grid: Grid) -> Cells:
     active, again = (of_measure(_measure(plan, at), grid) for at in (0, 1))
     base = grid.previous(active.value)
-    value = again.value / base.set(base == 0, None)
-    bounds = _bounds(intervals.wilson(again.value.to_numpy(), base.to_numpy()))
-    fallback = pl.Series([NO_BEFORE if empty else NOBODY_BEFORE for empty in base.is_null()], dtype=pl.String)
+    value = again.value / np.where(base == 0, np.nan, base)
     why = grid.reasons.get(_measure(plan, 0).key)
-    reason = fallback if why is None else _texts(why, len(fallback))
-    return Cells(value, base.fill_null(0).cast(pl.Int64), reason, bounds=bounds, method="wilson")
+    reason = np.where(np.isnan(base), NO_BEFORE, NOBODY_BEFORE).astype(np.object_)
+    texts = reason if why is None else _texts(why, len(reason))
+    return Cells(value, _whole(base), texts, bounds=intervals.wilson(again.value, base), method="wilson")
 
 
 def _promoters(definition: NetPromoterScore, plan: Plan, grid: Grid) -> Cells:
     promoting, detracting, counted, off = (of_measure(_measure(plan, at), grid) for at in range(4))
-    n = counted.value.fill_null(0)
-    value = 100 * (promoting.value - detracting.value) / n.set(n == 0, None)
-    stray = off.value.fill_null(0).cast(pl.Int64)
+    n, strays = np.nan_to_num(counted.value), _whole(off.value)
+    value = 100 * (promoting.value - detracting.value) / np.where(n == 0, np.nan, n)
     scale = f"{definition.lowest} to {definition.highest}"
-    reasons = [
-        f"{strays:,} answers lie off the scale {scale}: state the scale in the definition" if strays else why
-        for strays, why in zip(stray, _first_reason((counted,), "no answers in this period"), strict=True)
-    ]
+    why = _first_reason((counted,), NO_ANSWERS)
+    for at in np.flatnonzero(strays):
+        why[at] = f"{strays[at]:,} answers lie off the scale {scale}: state the scale in the definition"
     if definition.off_scale == "refuse":
-        value = value.set(stray > 0, None)
-    bounds = _bounds(
-        intervals.promoters(promoting.value.to_numpy(), detracting.value.to_numpy(), n.to_numpy())
-    )
-    texts = pl.Series(reasons, dtype=pl.String)
-    return Cells(value, n.cast(pl.Int64), texts, bounds=bounds, method="adjusted wald", excluded=stray)
+        value = np.where(strays > 0, np.nan, value)
+    bounds = intervals.promoters(promoting.value, detracting.value, n)
+    return Cells(value, _whole(n), why, bounds=bounds, method="adjusted wald", excluded=strays)
 
 
 def _term(part: Compute | str, grid: Grid, done: Mapping[str, Cells]) -> Cells:
@@ -206,46 +212,30 @@ def _is_count(part: Compute | str) -> bool:
     return isinstance(part, Compute) and (part.aggregate.startswith("count") or part.dtype.is_integer())
 
 
-def _called(term: object) -> str:
-    return f"`{term}`" if isinstance(term, str) else f"`{getattr(term, 'expression', term)}`"
-
-
 def _exact(cells: Cells) -> pl.Series:
-    return cells.value if cells.amount is None else cells.amount
+    return pl.Series(cells.value).fill_nan(None) if cells.amount is None else cells.amount
 
 
-def _first_reason(parts: Sequence[Cells], otherwise: str) -> pl.Series:
+def _first_reason(parts: Sequence[Cells], otherwise: str) -> Texts:
     """The reason of the first of the parts that has no value, else the other text."""
-    texts = _texts(otherwise, len(parts[0].value))
+    texts: Any = _texts(otherwise, len(parts[0].value))
     for part in reversed(parts):
-        texts = part.reason.zip_with(part.value.is_null(), texts)
-    return texts
+        texts = np.where(np.isnan(part.value), part.reason, texts)
+    return np.asarray(texts, dtype=np.object_)
 
 
 def _large_enough(cells: Cells, least: int) -> Cells:
     """The cells without the values that rest on too little."""
-    small = (cells.n < least) & cells.value.is_not_null()
+    small = (cells.n < least) & ~np.isnan(cells.value)
     if not small.any():
         return cells
-    why = _texts(f"fewer than {least}, too few to show", len(small)).zip_with(small, cells.reason)
-    return replace(cells, value=cells.value.set(small, None), reason=why)
+    reason = np.where(small, f"fewer than {least}, too few to show", cells.reason).astype(np.object_)
+    return replace(cells, value=np.where(small, np.nan, cells.value), reason=reason)
 
 
-def _bounds(found: intervals.Bounds) -> tuple[pl.Series, pl.Series]:
-    return pl.Series(found[0]).fill_nan(None), pl.Series(found[1]).fill_nan(None)
+def _whole(values: Floats) -> Counts:
+    return np.nan_to_num(values).astype(np.int64)
 
 
-def _where(keep: pl.Series, values: pl.Series) -> pl.Series:
-    return values.zip_with(keep, _nulls(len(values), values.dtype))
-
-
-def _nulls(size: int, dtype: pl.DataType | None = None) -> pl.Series:
-    return pl.Series([None] * size, dtype=dtype or pl.Float64())
-
-
-def _zeros(size: int) -> pl.Series:
-    return pl.Series([0] * size, dtype=pl.Int64)
-
-
-def _texts(text: str, size: int) -> pl.Series:
-    return pl.Series([text] * size, dtype=pl.String)
+def _texts(text: str, size: int) -> Texts:
+    return np.full(size, text, dtype=np.object_)

@@ -151,7 +151,7 @@ def _parts(terms: _Terms, marts: Marts, window: Window, by: str) -> _Parts:
     above = [(sign, grid.column(measure).filter(last)) for sign, measure in terms.above]
     below = grid.column(terms.below) if terms.below else None
     if below is not None and terms.late:
-        below = grid.previous(below)
+        below = pl.Series(grid.previous(below.cast(pl.Float64).to_numpy())).fill_nan(None)
     base = [] if below is None else below.filter(last).to_list()
     rests = grid.column(terms.above[0][1], "n").filter(last).fill_null(0).to_list()
     found = {}

@@ -21,7 +21,6 @@ from metrics.relations import PANEL, Relation
 from metrics.selection import Missing, mask
 from metrics.sums import ALONE, Pair, alone, label, product, summed, with_values, worked_with
 
-KEYS: Final = ("period", "by")
 GROUP: Final = "group"
 MOST_GROUPS: Final = 4_096
 """Attributes are grouped together as long as their values make no more combinations than this."""
@@ -68,20 +67,22 @@ class Grid:
         """The same as floats, NaN for null."""
         return self.column(measure, part).cast(pl.Float64).to_numpy()
 
-    def moment(self, measure: Compute, other: Compute) -> Floats | None:
-        """The sum over known customers of the products of two measures; None where it was not asked for."""
+    def moment(self, measure: Compute, other: Compute) -> Floats:
+        """The sum over known customers of the products of two measures; NaN where it was not asked for."""
         name = product(measure, other)
-        return self.cells[name].cast(pl.Float64).to_numpy() if name in self.cells.columns else None
+        known = name in self.cells.columns
+        return self.cells[name].to_numpy() if known else np.full(len(self.cells), np.nan)
 
-    def covered(self, measure: Compute) -> pl.Series:
+    def covered(self, measure: Compute) -> NDArray[np.bool_]:
         """Whether the data of a measure had begun in the period of each cell."""
-        return self.cells["period"] >= self.since[measure.relation.name]
+        return self.cells["period"].to_numpy() >= self.since[measure.relation.name]
 
-    def previous(self, values: pl.Series) -> pl.Series:
-        """The values of the period before, null in the first period."""
-        before = self.cells.select(*(key for key in KEYS if key in self.cells.columns), values.alias("v"))
-        shifted = pl.col("v").shift(1)
-        return before.select(shifted.over("by") if "by" in before.columns else shifted).to_series()
+    def previous(self, values: Floats) -> Floats:
+        """The values of the period before, NaN in the first period of each value of `by`."""
+        periods = self.cells["period"].to_numpy()
+        before = np.roll(values.astype(np.float64), 1)
+        before[: len(periods)][periods == periods.min(initial=2**31 - 1)] = np.nan
+        return before
 
 
 def evaluated(asked: Asked, marts: Marts, window: Window, by: str | None) -> Grid:

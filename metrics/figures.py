@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from metrics.catalog import Catalog, Plan
-from metrics.cells import AMOUNT, Cells, cells_of
+from metrics.cells import AMOUNT, Cells, cells_of, table
 from metrics.definitions import PeriodRetention, Ratio
 from metrics.evaluation import Asked, evaluated
 from metrics.frames import Marts
@@ -57,9 +57,10 @@ def compute(
     done: dict[str, Cells] = {}
     for name, plan in plans.items():
         done[name] = cells_of(plan, grid, done)
-    cells = grid.cells.select("period", *(["by"] if by else []))
-    figures = [_figure(cells, name, done[name]) for name in dict.fromkeys(names)]
-    return _finished(figures, marts, window, by)
+    if not names:
+        return pl.DataFrame(schema=FIGURE)
+    keys = grid.cells.select("period", *(["by"] if by else []))
+    return _finished(table({name: done[name] for name in names}, keys), marts, window, by)
 
 
 def _asked(plans: Iterable[Plan]) -> Asked:
@@ -77,22 +78,18 @@ def _asked(plans: Iterable[Plan]) -> Asked:
     return Asked(tuple(measures.values()), tuple(joint), before)
 
 
-def _figure(cells: pl.DataFrame, name: str, found: Cells) -> pl.DataFrame:
-    return cells.with_columns(pl.lit(name).alias("metric"), *found.columns())
-
-
-def _finished(figures: list[pl.DataFrame], marts: Marts, window: Window, by: str | None) -> pl.DataFrame:
-    order = [name for name in ("metric", "by") if by or name != "by"]
-    if not figures:
-        return pl.DataFrame(schema=FIGURE)
-    rows = pl.concat(figures).filter(pl.col("period") >= window.first)
+def _finished(figures: pl.DataFrame, marts: Marts, window: Window, by: str | None) -> pl.DataFrame:
+    """The figures of the window alone, in order, with what is known about their periods."""
+    order = ["metric", "by"] if by else ["metric"]
     over = {code: _is_complete(code, window, marts.calendar, marts.as_of) for code in window.periods}
     complete = pl.col("period").replace_strict(over, return_dtype=pl.Boolean).alias("complete")
     return (
-        rows.with_columns(complete)
+        figures.lazy()
+        .filter(pl.col("period") >= window.first)
+        .with_columns(complete)
         .sort(*order, "period", nulls_last=True, maintain_order=True)
-        .select(*order, *(name for name in FIGURE if name != "metric"))
-        .cast(pl.Schema(FIGURE))
+        .select(*order, *(pl.col(name).cast(dtype) for name, dtype in FIGURE.items() if name != "metric"))
+        .collect(engine="in-memory")
     )
 
 

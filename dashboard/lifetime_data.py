@@ -267,7 +267,7 @@ def _measured(desk: Desk, scope: Scope) -> Measured | Reason:
     recent, earlier = _between(orders, now - YEAR, now), _between(orders, now - 2 * YEAR, now - YEAR)
     there, before = recent["customer"].unique(), earlier["customer"].unique()
     bought = len(recent)
-    if not len(there) or not len(before) or (now - desk.first_day) < 2 * YEAR:
+    if not len(there) or not len(before) or now - desk.first_day < 2 * YEAR - timedelta(days=1):
         text = "Yearly retention needs orders of two full years. Load older orders, or widen the filters"
         return Reason("short_history", text)
     kept = int(before.is_in(there.implode()).sum())

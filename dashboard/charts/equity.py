@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,20 @@ def cumulative(
         Curve(names[1], 100 * x, reference, notes=_notes(x, reference, percent)),
     ]
     top = max(1.0, float(np.nanmax(y)))
-    return curves(lines, percent, lambda tick: percent(tick / 100), alt, high=top)
+    chart = curves(lines, percent, lambda tick: percent(tick / 100), alt, high=top)
+    chart.figure["layout"]["margin"]["r"] = 12
+    chart.figure["layout"]["annotations"] = [
+        _name(names[0], x, y, 0.75, SERIES[0], {"xanchor": "left", "xshift": 8, "yshift": -10}),
+        _name(names[1], x, reference, 0.35, SERIES[1], {"xanchor": "right", "yshift": 11}),
+    ]
+    return chart
+
+
+def _name(name: str, x: Values, y: Values, at: float, colour: str, place: dict[str, Any]) -> dict[str, Any]:
+    """The name of a curve beside it, since both end in one point."""
+    nearest = int(np.abs(x - at).argmin())
+    spot = {"x": 100 * float(x[nearest]), "y": float(y[nearest]), "text": name, "showarrow": False}
+    return spot | {"font": {"size": 12, "color": colour}} | place
 
 
 def _notes(x: Values, y: Values, percent: Show) -> list[str]:

@@ -295,8 +295,10 @@ def _lorenz(desk: Desk, rows: pl.DataFrame) -> tuple[Card, Chart | None, str]:
     card = Card(
         key="equity-lorenz",
         title=title,
-        note=_("Lorenz curve of net revenue, smallest customers first \N{MIDDLE DOT} Gini {gini}").format(
-            gini=show.value(spread.value, "score")
+        note=_("Lorenz curve of net revenue, smallest customers first \N{MIDDLE DOT} {spread}").format(
+            spread=_("Gini {gini}").format(gini=show.value(spread.value, "score"))
+            if spread.value is not None
+            else _("no Gini: some returned more than they bought")
         ),
         definition={
             _("Best fifth"): _("A fifth of the customers who ordered in the year, rounded down"),
@@ -325,7 +327,9 @@ def _whale(desk: Desk, rows: pl.DataFrame) -> tuple[Card, Chart | None, str]:
     title = _("Profit by customer")
     if found.peak_share is not None:
         title = _("{n} loss-making customers take back {loss} of {peak} profit").format(
-            n=show.count(found.loss_customers), loss=show.money(-float(found.loss)), peak=show.money(found.peak)
+            n=show.count(found.loss_customers),
+            loss=show.money(-float(found.loss)),
+            peak=show.money(found.peak),
         )
     curve = _thinned(whale_curve(profit))
     card = Card(

@@ -61,8 +61,10 @@ def render(desk: Desk, scope: Scope, found: Outlook, months: int) -> None:
 def _range(desk: Desk, lower: float | None, upper: float | None, unit: str = "money") -> str:
     if lower is None or upper is None:
         return _("no interval: the spread of spend has no end")
-    show = desk.show.money if unit == "money" else desk.show.count
-    low, high = (show(round(bound)) for bound in (lower, upper))
+    show = desk.show
+    low, high = (
+        show.money(bound) if unit == "money" else show.count(round(bound)) for bound in (lower, upper)
+    )
     return _("{low} to {high}").format(low=low, high=high)
 
 
@@ -84,8 +86,10 @@ def _figures(desk: Desk, scope: Scope, rows: pl.DataFrame, months: int) -> None:
             ),
             Stated(
                 _("Per customer"),
-                show.value(value / n if value is not None else None, "money"),
-                _("mean; median {value}").format(value=show.value(rows["value"].median(), "money")),  # type: ignore[arg-type]  # a number
+                show.value(rows["value"].mean(), "money"),  # type: ignore[arg-type]  # a number
+                _("mean, discounted; median {value}").format(
+                    value=show.value(rows["value"].median(), "money")
+                ),  # type: ignore[arg-type]  # a number
             ),
             Stated(
                 _("Expected orders"),

@@ -1,0 +1,70 @@
+"""The pages on lifetime value and customer equity: their figures against SQL, their sections, their gates."""
+
+import re
+
+import duckdb
+import polars as pl
+import pytest
+
+from connectors.store import Store
+from dashboard.lifetime_data import grouped, margin_rate, sampled
+
+
+def test_every_section_draws(open_page, texts):
+    page = open_page("lifetime")
+    for section in ("predictions", "customers", "validation"):
+        page = page.get_by_key("lifetime.section").set_value(section).run()
+        assert not page.exception
+        assert "Something went wrong here" not in texts(page)
+    assert any("baseline" in text for text in texts(page))
+
+
+def test_retention_behind_equity_is_what_sql_counts(open_page, texts, shop):
+    """Oracle: DuckDB over the stored order lines."""
+    page = open_page("equity")
+    lines = Store(shop / "store").current().scan("order_lines").collect().to_arrow()
+    assert lines.num_rows
+    kept, of = duckdb.sql(
+        """
+        WITH bought AS (SELECT DISTINCT customer_id, ordered_on FROM lines
+                        WHERE NOT is_return AND customer_id IS NOT NULL),
+             earlier AS (SELECT DISTINCT customer_id FROM bought
+                         WHERE ordered_on BETWEEN '2024-11-01' AND '2025-10-31'),
+             recent AS (SELECT DISTINCT customer_id FROM bought
+                        WHERE ordered_on BETWEEN '2025-11-01' AND '2026-10-31')
+        SELECT count(recent.customer_id), count(*) FROM earlier LEFT JOIN recent USING (customer_id)
+        """
+    ).fetchall()[0]
+    said = next(text for text in texts(page) if text.endswith("ordered again"))
+    assert said == f"{kept:,} of {of:,} ordered again"
+
+
+def test_a_slider_moves_equity(open_page, texts):
+    page = open_page("equity")
+    assert "nothing moved yet" in texts(page)
+    page = page.slider(key="equity.order_value").set_value(10).run()
+    said = texts(page)
+    change = said[said.index("Change of equity") + 1]
+    assert re.match(r"\+\$", change)
+    again = texts(open_page("equity", **{"equity.order_value": "10"}))
+    assert again[again.index("Change of equity") + 1] == change
+
+
+def test_groups_split_at_the_best_fifth_and_at_even_odds():
+    rows = pl.DataFrame({"net_amount": [10, 20, 30, 40, 50], "p_alive": [0.9, 0.1, 0.5, 0.49, 0.2]})
+    assert grouped(rows)["group"].to_list() == ["develop", "let_go", "develop", "let_go", "win_back"]
+
+
+@pytest.mark.parametrize("count", [0, 500, 501, 20_000])
+def test_the_sample_is_small_ordered_and_has_both_ends(count):
+    rows = pl.DataFrame({"rank": range(count)}, schema={"rank": pl.Int64})
+    drawn = sampled(rows)["rank"].to_list()
+    assert len(drawn) == min(count, 500)
+    assert drawn == sorted(set(drawn))
+    assert not count or (drawn[0], drawn[-1]) == (0, count - 1)
+
+
+def test_margin_rate_is_unknown_without_cost():
+    people = pl.DataFrame({"net_amount": [60.0, 40.0], "margin": [20.0, 10.0], "cost": [40.0, 30.0]})
+    assert margin_rate(people) == pytest.approx(0.3)
+    assert margin_rate(people.with_columns(cost=pl.lit(None, pl.Float64))) is None

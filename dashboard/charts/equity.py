@@ -54,9 +54,12 @@ def tornado(names: Sequence[str], low: Values, high: Values, show: Show, alt: st
 
 
 def cumulative(
-    x: Values, y: Values, names: tuple[str, str], reference: Values, percent: Show, alt: str
+    x: Values, y: Values, names: tuple[str, str], reference: Values, percent: Show, alt: str, *, at: float
 ) -> Chart:
-    """A curve of cumulative shares beside its reference, both in per cent of customers and of the total."""
+    """A curve of cumulative shares beside its reference, in per cent of customers and of the total.
+
+    The curve's name stands below it at the share `at` of customers.
+    """
     lines = [
         Curve(names[0], 100 * x, y, notes=_notes(x, y, percent)),
         Curve(names[1], 100 * x, reference, notes=_notes(x, reference, percent)),
@@ -65,7 +68,7 @@ def cumulative(
     chart = curves(lines, percent, lambda tick: percent(tick / 100), alt, high=top)
     chart.figure["layout"]["margin"]["r"] = 12
     chart.figure["layout"]["annotations"] = [
-        _name(names[0], x, y, 0.75, SERIES[0], {"xanchor": "left", "xshift": 8, "yshift": -10}),
+        _name(names[0], x, y, at, SERIES[0], {"xanchor": "left", "xshift": 8, "yshift": -10}),
         _name(names[1], x, reference, 0.35, SERIES[1], {"xanchor": "right", "yshift": 11}),
     ]
     return chart

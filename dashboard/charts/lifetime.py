@@ -46,7 +46,7 @@ def quadrants(
         "tickmode": "array",
         "tickvals": ticks,
         "ticktext": [show(tick) for tick in ticks],
-        "range": [low - 0.15, high + 0.3],
+        "range": [low - 0.4, high + 0.3],
     }
     at = [0.0, 0.25, 0.5, 0.75, 1.0]
     frame["xaxis"] |= axis() | {

@@ -124,17 +124,9 @@ def _tornado(desk: Desk, drivers: Drivers) -> tuple[Card, Chart | None, str]:
         return _empty_tornado(), None, sentence(reason.text)
     table = wide.drop("elasticity").join(narrow.select("driver", "elasticity"), on="driver", how="left")
     names = [_(LEVERS[name][0]) for name in table["driver"]]
-    elastic = dict(narrow.select("driver", "elasticity").iter_rows())
-    first = table["driver"][0]
-    strength = elastic[first]
-    title = _("{lever} moves equity most").format(lever=names[0])
-    if strength is not None:
-        title = _("{lever} moves equity most: 1 % more of it, {change} equity").format(
-            lever=names[0], change=show.relative(strength / 100)
-        )
     card = replace(
         _empty_tornado(),
-        title=title,
+        title=_strongest(desk, table),
         note=_("change of equity \N{MIDDLE DOT} blue: 10 % more of each driver, amber: 10 % less"),
         rows=lambda: [
             [
@@ -151,6 +143,20 @@ def _tornado(desk: Desk, drivers: Drivers) -> tuple[Card, Chart | None, str]:
     low, high = (table[name].fill_null(np.nan).to_numpy() for name in ("low", "high"))
     alt = _("Change of customer equity by driver, {first} first").format(first=names[0])
     return card, tornado(names, low, high, partial(_signed, desk), alt), ""
+
+
+def _strongest(desk: Desk, table: pl.DataFrame) -> str:
+    """The finding: the driver of the largest elasticity, or those that share it."""
+    known = table.drop_nulls("elasticity").with_columns(size=pl.col("elasticity").abs())
+    if known.is_empty():
+        return _("What moves equity")
+    tied = known.filter(pl.col("size") >= pl.col("size").max() - 1e-6)
+    names = [_(LEVERS[name][0]) for name in tied["driver"]]
+    change = desk.show.relative(tied["elasticity"][0] / 100)
+    if len(names) == 1:
+        return _("{lever} moves equity most: {change} for 1 % more").format(lever=names[0], change=change)
+    listed = ", ".join([names[0], *(name.lower() for name in names[1:])])
+    return _("{levers} move equity most: {change} for 1 % more").format(levers=listed, change=change)
 
 
 def _signed(desk: Desk, value: float) -> str:
@@ -317,7 +323,7 @@ def _lorenz(desk: Desk, rows: pl.DataFrame) -> tuple[Card, Chart | None, str]:
     x, y = (curve[name].to_numpy() for name in ("customers_share", "value_share"))
     names = (_("Revenue"), _("Even"))
     percent = partial(show.percent, digits=0)
-    return card, cumulative(x, y, names, x, percent, title), ""
+    return card, cumulative(x, y, names, x, percent, title, at=0.75), ""
 
 
 def _whale(desk: Desk, rows: pl.DataFrame) -> tuple[Card, Chart | None, str]:
@@ -358,4 +364,4 @@ def _whale(desk: Desk, rows: pl.DataFrame) -> tuple[Card, Chart | None, str]:
     x, y = (np.append(0.0, curve[name].to_numpy()) for name in ("customers_share", "share"))
     names = (_("Profit"), _("Total"))
     percent = partial(show.percent, digits=0)
-    return card, cumulative(x, y, names, np.ones(len(x)), percent, title), ""
+    return card, cumulative(x, y, names, np.ones(len(x)), percent, title, at=0.2), ""

@@ -71,6 +71,7 @@ def _range(desk: Desk, lower: float | None, upper: float | None, unit: str = "mo
 def _figures(desk: Desk, scope: Scope, rows: pl.DataFrame, months: int) -> None:
     show, total = desk.show, asked.totals(desk, scope, months).row(0, named=True)
     alive = float(rows["p_alive"].sum())
+    mean, median = rows.select(mean=pl.col("value").mean(), median=pl.col("value").median()).row(0)
     n, value = total["customers"], total["expected_value"]
     figure_row(
         [
@@ -86,10 +87,8 @@ def _figures(desk: Desk, scope: Scope, rows: pl.DataFrame, months: int) -> None:
             ),
             Stated(
                 _("Per customer"),
-                show.value(rows["value"].mean(), "money"),  # type: ignore[arg-type]  # a number
-                _("mean, discounted; median {value}").format(
-                    value=show.value(rows["value"].median(), "money")
-                ),  # type: ignore[arg-type]  # a number
+                show.value(mean, "money"),
+                _("mean, discounted; median {value}").format(value=show.value(median, "money")),
             ),
             Stated(
                 _("Expected orders"),

@@ -81,7 +81,9 @@ def _candidates(desk: Desk, found: Outlook) -> None:
 
 
 def _number(desk: Desk, value: object, digits: int) -> str:
-    return desk.show.decimal(value, digits) if isinstance(value, int | float) else MISSING
+    return (
+        desk.show.decimal(round(value, digits) + 0.0, digits) if isinstance(value, int | float) else MISSING
+    )
 
 
 def _verdict(desk: Desk, checked: Validation) -> None:
@@ -133,7 +135,7 @@ def _tracking(desk: Desk, checked: Validation) -> tuple[Card, Chart | None, str]
     )
 
     def when(tick: float) -> str:
-        return show.month(first + timedelta(days=STEP_DAYS * (tick - 1)))
+        return show.month(first + timedelta(days=STEP_DAYS * (tick - 1))) if tick else ""
 
     split = len(table) - len(held) + 0.5
     names = (_("Actual"), _("Expected"))

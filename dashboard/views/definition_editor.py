@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from hashlib import blake2b
 from html import escape
 
 import streamlit as st
@@ -63,22 +62,24 @@ def _base(name: str, draft: Draft) -> str:
         if not st.button(_("Take the file's text"), key=_key(name, "take"), icon=":material/sync:"):
             return base
     st.session_state[kept] = draft.text
+    st.session_state[_key(name, "revision")] = _revision(name) + 1
     return draft.text
+
+
+def _revision(name: str) -> int:
+    """How often the editor's text was replaced. Saving replaces nothing: a person may be typing on."""
+    return int(st.session_state.get(_key(name, "revision"), 0))
 
 
 def _typed(name: str, base: str) -> str:
     """What the person has typed so far. Until the editor took over a new base, that is the base."""
     state = st.session_state.get(_key(name), {})
-    taken = st.session_state.get(_key(name, "revision")) == _digest(base)
+    taken = st.session_state.get(_key(name, "taken")) == _revision(name)
     return str(state.get("text", base)) if taken else base
 
 
 def _key(name: str, part: str = "text") -> str:
     return f"editor.{name}.{part}"
-
-
-def _digest(text: str) -> str:
-    return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _editor(desk: Desk, name: str, draft: Draft, base: str, own: Sequence[Problem]) -> None:
@@ -93,11 +94,11 @@ def _editor(desk: Desk, name: str, draft: Draft, base: str, own: Sequence[Proble
         label=_("Definition of {name}").format(name=name),
         problems=[draft.here(problem) for problem in own],
         names=_words(desk),
-        revision=_digest(base),
+        revision=str(_revision(name)),
         first_line=draft.first_line,
         height=min(max(base.count("\n") * LINE + 40, LOWEST), HIGHEST),
     )
-    st.session_state[_key(name, "revision")] = _digest(base)
+    st.session_state[_key(name, "taken")] = _revision(name)
 
 
 def _words(desk: Desk) -> list[str]:

@@ -54,13 +54,25 @@ def started(folder: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
 
 
 @pytest.fixture(scope="session")
-def site(shop, chromium, tmp_path_factory) -> Iterator[str]:
+def serve(chromium, tmp_path_factory) -> Iterator[Callable[[Path], str]]:
+    """Serves a loaded project until the tests are over; gives its address."""
+    servers: list[subprocess.Popen[bytes]] = []
+
+    def served(folder: Path) -> str:
+        port = free_port()
+        servers.append(started(folder, port, tmp_path_factory.mktemp("log") / "server.log"))
+        return f"http://127.0.0.1:{port}"
+
+    yield served
+    for server in servers:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture(scope="session")
+def site(shop, serve) -> str:
     """The address of the served project."""
-    port = free_port()
-    server = started(shop, port, tmp_path_factory.mktemp("log") / "server.log")
-    yield f"http://127.0.0.1:{port}"
-    server.terminate()
-    server.wait(10)
+    return serve(shop)
 
 
 @pytest.fixture(scope="session")

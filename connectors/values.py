@@ -19,8 +19,12 @@ from connectors.steps import Let
 EXACT: Final = pl.Decimal(38, 6)
 """Numbers within expressions: six decimals, so that a product of two keeps all twelve."""
 
-WIDE: Final = pl.Decimal(38, 12)
-"""Numbers on their way into a column, before they are rounded to its decimals."""
+WIDE: Final = pl.Decimal(38, 22)
+"""Numbers on their way into a column, before they are rounded to its decimals.
+
+Polars rounds text to the scale of the type that it is cast to. Rounding twice is wrong next to a half, so all
+decimals are kept first: 22 hold every digit of a double from 0.00005 on.
+"""
 
 ROUNDED: Final = "amounts rounded to 4 decimals"
 REPAIRED_IDS: Final = "ids freed from a number format"

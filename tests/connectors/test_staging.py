@@ -364,9 +364,8 @@ def test_progress_moves_from_nothing_to_all(tmp_path: Path) -> None:
     assert (shares[0], shares[-1]) == (0.0, 1.0)
 
 
-@pytest.mark.parametrize("at", [5, 900_000])
-def test_text_in_a_number_column_costs_its_row_however_late_it_comes(run: Run, at: int) -> None:
-    count = 900_000
+def test_text_in_a_number_column_costs_its_row_however_late_it_comes(run: Run) -> None:
+    at = count = 900_000
     rows = pl.select(
         order_no=pl.format("A{}", pl.int_range(count)),
         line=pl.lit("1"),

@@ -127,7 +127,7 @@ def _chart(desk: Desk, change: Changed, periods: Sequence[str]) -> Chart:
         prior=None if np.isnan(before).all() else before,
         name=_("Then"),
         prior_name=_("Now"),
-        from_zero=False,
+        from_zero=change.unit in ("money", "count", "per_thousand"),
     )
     value, tick = (partial(write, unit=change.unit) for write in (desk.show.value, desk.show.axis))
     alt = _("{metric} by month, as edited and as it is now").format(metric=change.label)

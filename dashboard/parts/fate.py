@@ -36,7 +36,8 @@ def fate(rows: Fate, show: Formatter) -> None:
         for name, n, colour in parts
     )
     plus = " + ".join(
-        f'<span style="--key:{colour}"><b>{escape(show.decimal(n, 0))}</b> <em class="muted">{escape(name)}</em></span>'
+        f'<span style="--key:{colour}"><b>{escape(show.decimal(n, 0))}</b>'
+        f' <em class="muted">{escape(name)}</em></span>'
         for name, n, colour in parts
     )
     read = escape(_("{n} rows read").format(n=show.decimal(rows.read, 0)))

@@ -304,7 +304,7 @@ def _lorenz(desk: Desk, rows: pl.DataFrame) -> tuple[Card, Chart | None, str]:
         note=_("Lorenz curve of net revenue, smallest customers first \N{MIDDLE DOT} {spread}").format(
             spread=_("Gini {gini}").format(gini=show.value(spread.value, "score"))
             if spread.value is not None
-            else _("no Gini: some returned more than they bought")
+            else _("no Gini")
         ),
         definition={
             _("Best fifth"): _("A fifth of the customers who ordered in the year, rounded down"),

@@ -57,6 +57,8 @@ def _say(found: Outlook) -> None:
     """What stands against predictions, before any figure; then what to keep in mind."""
     for reason in found.against:
         markup.notice(sentence(reason.text))
+    if found.histories.is_empty():
+        return
     for reason in found.notes:
         markup.note(sentence(reason.text))
     if found.margin is None:

@@ -51,7 +51,13 @@ def render(desk: Desk, scope: Scope, found: Outlook, months: int) -> None:
 
 
 def _candidates(desk: Desk, found: Outlook) -> None:
-    markup.section(_("Models fitted"), _("The lowest AIC is used: {model}").format(model=NAMES[found.best]))
+    sound = found.purchases is not None and found.purchases.status == "converged"
+    words = (
+        _("Used: {model}, the lowest AIC of those that converged")
+        if sound
+        else _("Used: {model}, the lowest AIC; none converged")
+    )
+    markup.section(_("Models fitted"), words.format(model=NAMES[found.best]))
     heads = [
         Column(_("Model")),
         Column(_("Status")),

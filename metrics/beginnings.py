@@ -80,7 +80,7 @@ def _ordered_before_joining(people: pl.DataFrame) -> int:
 
 def typical_gap_days(marts: Marts, quantile: float = QUANTILE) -> int:
     """The quantile of the days between the order days of a customer; 0 where nobody ordered twice."""
-    orders = marts.in_units("orders")
+    orders = marts.in_units("orders", ("customer", "ordered_on", "order_days"))
     bought = orders.filter(pl.col("order_days") > 0, pl.col("customer").is_not_null())
     customers, days = bought["customer"].to_numpy(), bought["ordered_on"].to_physical().to_numpy()
     gaps = np.diff(days)[customers[1:] == customers[:-1]]

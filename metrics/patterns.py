@@ -15,7 +15,7 @@ from typing import Final, Literal
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import bdtr, bdtrc, betaincinv
+from scipy.special import betainc, betaincinv
 
 from metrics.frames import Marts
 from metrics.money import amounts
@@ -30,6 +30,7 @@ LEAST_ORDERS: Final = 4
 """Fewer order days than this in the three windows cannot show a change."""
 LEAST_SHARE: Final = 0.25
 """The part of the first window for which a customer must have been there."""
+_ORDERS: Final = ("customer", "ordered_on", "order_days", "net_amount", "margin")
 YEAR: Final = 364
 """The days to the same weekday of last year."""
 _SMOOTH: Final = 3
@@ -99,7 +100,7 @@ _AMOUNTS: Final = ("amount_before", "amount_during", "amount_after")
 
 def _counted(marts: Marts, windows: Windows, by: str | None) -> pl.DataFrame:
     """Order days, time and money by customer and window, of those who were there and ordered enough."""
-    orders = marts.in_units("orders")
+    orders = marts.in_units("orders", _ORDERS)
     known = orders.filter(pl.col("customer").is_not_null())
     if marts.mask is not None:
         known = known.filter(marts.mask.gather(known["customer"]).fill_null(value=False))
@@ -159,7 +160,8 @@ def season_clock(marts: Marts, by: str | None = None) -> Clock:
     year around that day, which takes the trend out (where less than half a year follows, the ratio of the
     year before serves). It counts as 1 where no year lies before, or a group has under 20 orders a week.
     """
-    orders = marts.in_units("orders").filter(pl.col("order_days") > 0, pl.col("customer").is_not_null())
+    rows = marts.in_units("orders", _ORDERS)
+    orders = rows.filter(pl.col("order_days") > 0, pl.col("customer").is_not_null())
     people = marts.frame("customer_summary")
     group = _groups(people, by)
     days = orders["ordered_on"].to_physical().cast(pl.Int64).to_numpy()
@@ -224,13 +226,13 @@ def _p_values(counted: pl.DataFrame) -> list[pl.Series]:
 
 def _more(k1: Floats, k2: Floats, t1: Floats, t2: Floats) -> Floats:
     """The chance of at least `k2` of the orders in the second window if the rates are equal."""
-    share = t2 / (t1 + t2)
-    return np.where(k2 > 0, bdtrc(k2 - 1, k1 + k2, share), 1.0)
+    tail = betainc(np.maximum(k2, 1), k1 + 1, t2 / (t1 + t2))
+    return np.where(k2 > 0, tail, 1.0)
 
 
 def _fewer(k1: Floats, k2: Floats, t1: Floats, t2: Floats) -> Floats:
     """The chance of at most `k2` of the orders in the second window if the rates are equal."""
-    return np.asarray(bdtr(k2, k1 + k2, t2 / (t1 + t2)), dtype=np.float64)
+    return _more(k2, k1, t2, t1)
 
 
 def rate_ratio(

@@ -34,6 +34,15 @@ def impossible(contracts: pl.LazyFrame) -> int:
     return int(contracts.filter(pl.col("ended_on") <= pl.col("started_on")).select(pl.len()).collect().item())
 
 
+def overlapping(contracts: pl.LazyFrame) -> int:
+    """How many customers have two contracts on the same day: their amounts add up."""
+    lasting = monthly(contracts).sort("customer", "started_on")
+    forever = pl.date(9999, 12, 31)
+    reached = pl.col("ended_on").fill_null(forever).cum_max().shift(1).over("customer")
+    twice = lasting.filter(pl.col("started_on") < reached)
+    return int(twice.select(pl.col("customer").n_unique()).collect().item())
+
+
 def mrr_on(contracts: pl.LazyFrame, day: date) -> pl.LazyFrame:
     """MRR by customer at the end of a day: one row a customer under contract."""
     runs = (pl.col("started_on") <= day) & (pl.col("ended_on").is_null() | (pl.col("ended_on") > day))

@@ -42,7 +42,7 @@ def curves(
     top = high if high is not None else max(float(np.nanmax(_top(line))) for line in lines)
     scale = value_ticks(low, top, show)
     names = [line.name for line in lines]
-    frame = layout(height, left=label_room(scale["ticktext"]), right=label_room(names), bottom=32)
+    frame = layout(height, left=label_room(scale["ticktext"]), right=label_room(names), bottom=40)
     frame["yaxis"] |= scale
     last = max(float(line.x[-1]) for line in lines)
     ticks = _ages(last)
@@ -50,6 +50,7 @@ def curves(
         "tickmode": "array",
         "tickvals": ticks,
         "ticktext": [across(float(tick)) for tick in ticks],
+        "tickangle": 0,
         "range": [-0.01 * last, last * 1.01],
     }
     frame["hovermode"] = "closest" if steps else "x unified"

@@ -14,7 +14,13 @@ from dashboard.parts.kpi_row import sentence
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
-from dashboard.views import retention_cohorts
+from dashboard.views import (
+    retention_cohorts,
+    retention_contracts,
+    retention_lifecycle,
+    retention_patterns,
+    retention_survival,
+)
 from metrics.selection import Missing
 
 METRICS: Final = ("retention_rate", "repeat_purchase_rate", "active_customers", "reactivated_customers")
@@ -23,6 +29,10 @@ SECTION: Final = "retention.section"
 Section = Callable[[Desk, Scope], None]
 SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
     "cohorts": (later("Cohorts"), retention_cohorts.render),
+    "lifecycle": (later("Lifecycle"), retention_lifecycle.render),
+    "survival": (later("Survival"), retention_survival.render),
+    "contracts": (later("Contracts"), retention_contracts.render),
+    "movements": (later("Movements"), retention_patterns.render),
 }
 
 

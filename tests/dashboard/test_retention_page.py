@@ -16,7 +16,7 @@ def select(page, name):
 def opened(open_page):
     """Opens a section of the page."""
 
-    def draw(section="cohorts", **parameters):
+    def draw(section="Cohorts", **parameters):
         named = {f"retention.{name}": value for name, value in parameters.items()}
         return open_page("retention", **{"retention.section": section}, **named)
 
@@ -88,3 +88,47 @@ def test_two_segments_and_their_difference(opened, texts):
     page = select(page, "by").set_value("region").run()
     assert "Something went wrong here" not in texts(page)
     assert any("percentage points" in text for text in texts(page))
+
+
+@pytest.mark.parametrize(
+    ("section", "title"),
+    [
+        ("Lifecycle", "When silence means lost"),
+        ("Survival", "What goes with it"),
+        ("Contracts", "Renewals"),
+        ("Movements", "Pattern"),
+    ],
+)
+def test_every_section_is_full_on_the_demo(opened, texts, section, title):
+    page = opened(section)
+    assert not page.exception
+    said = texts(page)
+    assert "Something went wrong here" not in said
+    assert title in said
+
+
+@pytest.mark.parametrize("name", ["new", "reactivated", "lost", "due", "seasonal"])
+def test_lifecycle_lists(opened, texts, name):
+    page = opened("Lifecycle")
+    page = select(page, "list").set_value(name).run()
+    assert "Something went wrong here" not in texts(page)
+
+
+def test_the_bars_and_their_list_count_the_same_customers(opened, texts):
+    """The number of those who did not order again, in the title of the bars and over their list."""
+    said = texts(opened("Lifecycle"))
+    title = next(text for text in said if "did not order again in" in text)
+    gone = re.search(r"([\d,]+) did not order again", title)[1]
+    assert f"{gone} customers" in said
+
+
+@pytest.mark.parametrize("event", ["second_category", "contract_end"])
+def test_survival_events(opened, texts, event):
+    page = opened("Survival", split="Region")
+    page = select(page, "event").set_value(event).run()
+    assert "Something went wrong here" not in texts(page)
+
+
+def test_the_back_test_is_shown(opened, texts):
+    said = texts(opened("Lifecycle"))
+    assert {"Falsely called lost", "90 days", "365 days"} <= set(said)

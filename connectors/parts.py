@@ -7,10 +7,12 @@ the table, and a table loaded again is cut at the same values and finds its unch
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import numpy as np
 import polars as pl
@@ -26,6 +28,8 @@ ROW_GROUP_ROWS: Final = 250_000
 _ZSTD_LEVEL: Final = 1  # a third faster to write than the default, five per cent larger
 _DRIFT: Final = 1.5  # parts may grow or shrink by this factor before the table is cut anew
 _MANY_ROWS: Final = 50_000
+_AT_ONCE: Final = 2  # parts in memory: while one is hashed, which takes one processor, another is written
+_DEALT: Final = "dealt"
 
 
 @dataclass(frozen=True)
@@ -55,15 +59,19 @@ class PartWriter:
         before; else `rows` is read up to four times: what is slow to read belongs in a file first.
         """
         lent = {part.hash: part for part in previous.parts} if previous else {}
-        parts, content = [], Content()
-        for first, frame in self._pieces(rows, keys, previous, dealt):
-            part_content = content_of(frame)
-            part = lent.get(part_content.hex) or self._written(name, frame, part_content.hex)
-            parts.append(part.model_copy(update={"first": first}))
-            content += part_content
-        return Entry(
-            rows=content.rows, hash=digest(content, rows.collect_schema().names()), parts=tuple(parts)
-        )
+        first = self._written_so_far()
+
+        def made(number: int, piece: tuple[str | None, pl.LazyFrame]) -> Part:
+            frame = in_order(piece[1].collect(), keys)
+            hashed = content_of(frame).hex
+            part = lent.get(hashed) or self._written(number, name, frame, hashed)
+            return part.model_copy(update={"first": piece[0]})
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            parts = tuple(pool.map(made, count(first), self._pieces(rows, keys, previous, dealt)))
+        content = sum((Content.parse(part.hash, part.rows) for part in parts), Content())
+        remove(self.work / _DEALT)
+        return Entry(rows=content.rows, hash=digest(content, rows.collect_schema().names()), parts=parts)
 
     def cuts(self, rows: pl.LazyFrame, key: str, total: int, previous: Entry | None = None) -> Cuts | None:
         """Where to cut `total` rows: as before while the size of the parts allows, else into even parts."""
@@ -74,7 +82,7 @@ class PartWriter:
 
     def mart(self, name: str, rows: pl.LazyFrame | pl.DataFrame, hashed: str) -> Entry:
         """The rows in their own order as one part; `hashed` stands for all that they were computed from."""
-        path = self._path(name)
+        path = self._path(self._written_so_far(), name)
         # Marts are read all day and written once: lz4 reads twice as fast as zstd at half the size again.
         rows.lazy().sink_parquet(path, compression="lz4", row_group_size=ROW_GROUP_ROWS)
         part = self._part(path, _height(pl.scan_parquet(path)), hashed)
@@ -86,51 +94,48 @@ class PartWriter:
         keys: Sequence[str],
         previous: Entry | None,
         dealt: Mapping[str | None, pl.LazyFrame] | None,
-    ) -> Iterator[tuple[str | None, pl.DataFrame]]:
-        """The sorted frame of each part with the value of the first key at which it begins."""
-        if not keys:
-            yield None, rows.collect()
-        elif dealt:
+    ) -> Iterator[tuple[str | None, pl.LazyFrame]]:
+        """The rows of each part, with the value of the first key at which it begins."""
+        if dealt:
             for first, part in dealt.items():
-                yield from self._cut_again(first, part, keys)
+                yield from self._cut_again(first, part, keys[0])
+        elif keys and (cuts := self.cuts(rows, keys[0], _height(rows), previous)):
+            yield from self._dealt(rows, cuts)
         else:
-            cuts = self.cuts(rows, keys[0], _height(rows), previous)
-            yield from self._dealt(rows, cuts, keys) if cuts else [(None, in_order(rows.collect(), keys))]
+            yield None, rows
 
     def _cut_again(
-        self, first: str | None, part: pl.LazyFrame, keys: Sequence[str]
-    ) -> Iterator[tuple[str | None, pl.DataFrame]]:
+        self, first: str | None, part: pl.LazyFrame, key: str
+    ) -> Iterator[tuple[str | None, pl.LazyFrame]]:
         """A part, or several where it turned out too large."""
         height = _height(part)
-        cuts = even_cuts(part, keys[0], height, round(height / self.part_rows / _DRIFT))
+        cuts = even_cuts(part, key, height, round(height / self.part_rows / _DRIFT))
         if cuts is None:
-            yield first, in_order(part.collect(), keys)
+            yield first, part
             return
-        for at, frame in self._dealt(part, cuts, keys):
-            yield first if at is None else at, frame
+        for at, rows in self._dealt(part, cuts):
+            yield first if at is None else at, rows
 
-    def _dealt(
-        self, rows: pl.LazyFrame, cuts: Cuts, keys: Sequence[str]
-    ) -> Iterator[tuple[str | None, pl.DataFrame]]:
-        folder = self.work / "parts"
+    def _dealt(self, rows: pl.LazyFrame, cuts: Cuts) -> Iterator[tuple[str | None, pl.LazyFrame]]:
+        folder = self.work / _DEALT / str(uuid4())
         rows.sink_parquet(cuts.deal(folder), compression="lz4", statistics=False, mkdir=True)
-        for first, place in cuts.dealt(folder):
-            yield first, in_order(scanned(place).collect(), keys)
-        remove(folder)
+        yield from ((first, scanned(place)) for first, place in cuts.dealt(folder))
 
     def _fits(self, total: int, previous: Entry) -> bool:
         size = total / len(previous.parts)
         return size < self.part_rows * _DRIFT and (len(previous.parts) == 1 or size * _DRIFT > self.part_rows)
 
-    def _written(self, name: str, frame: pl.DataFrame, hashed: str) -> Part:
-        path = self._path(name)
+    def _written(self, number: int, name: str, frame: pl.DataFrame, hashed: str) -> Part:
+        path = self._path(number, name)
         frame.write_parquet(
             path, compression="zstd", compression_level=_ZSTD_LEVEL, row_group_size=ROW_GROUP_ROWS
         )
         return self._part(path, frame.height, hashed)
 
-    def _path(self, name: str) -> Path:
-        number = sum(1 for _ in self.draft.glob("*.parquet"))
+    def _written_so_far(self) -> int:
+        return sum(1 for _ in self.draft.glob("*.parquet"))
+
+    def _path(self, number: int, name: str) -> Path:
         return self.draft / f"{number:03}-{re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:60]}.parquet"
 
     def _part(self, path: Path, rows: int, hashed: str) -> Part:

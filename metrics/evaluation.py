@@ -4,7 +4,7 @@ Sums and counts are taken by groups of customers who are alike in every attribut
 these groups then answers any selection of attributes and any split by one of them without another pass.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from metrics.frames import CATEGORY, Marts
 from metrics.measures import Compute
 from metrics.panels import FOLLOWS
 from metrics.people import attribute_names
-from metrics.periods import Window
+from metrics.periods import Grain, Window
 from metrics.relations import PANEL, Relation
 from metrics.selection import Missing, mask
 from metrics.sums import ALONE, Pair, alone, label, product, summed, with_values, worked_with
@@ -39,9 +39,9 @@ class Asked:
 
     @property
     def question(self) -> tuple[object, ...]:
-        """What tells it from another."""
+        """What tells it from another, wherever it begins."""
         measures = sorted(measure.key for measure in self.measures)
-        return tuple(measures), tuple(sorted((a.key, b.key) for a, b in self.pairs)), self.before
+        return tuple(measures), tuple(sorted((a.key, b.key) for a, b in self.pairs))
 
 
 @dataclass(frozen=True)
@@ -137,19 +137,52 @@ def _totals(relation: Relation, asked: Asked, marts: Marts, window: Window, by: 
     if relation.of_customers:
         groups = marts.kept("groups", lambda: Groups.of(marts.frame("customer_summary")))
         if groups.can_tell(marts, by):
-            everybody = replace(marts, mask=None, selection=replace(marts.selection, attributes={}))
-            question = (relation.name, asked.question, window, marts.selection.categories)
-            sums = marts.kept(question, lambda: _by_group(relation, asked, everybody, window, groups))
-            return groups.gathered(sums, marts, by)
+            return groups.gathered(_by_group(relation, asked, marts, window, groups), marts, by)
     return summed(_rows(relation, asked, marts, window, by), asked.measures, asked.pairs, _keys(by))
 
 
 def _by_group(
     relation: Relation, asked: Asked, marts: Marts, window: Window, groups: "Groups"
 ) -> pl.DataFrame:
-    rows = _rows(relation, asked, marts, window, None)
-    group = groups.of_customer.gather(rows["customer"]).alias(GROUP)
-    return summed(rows.with_columns(group), asked.measures, asked.pairs, ["period", GROUP])
+    """Kept sums by group of at least the window's periods; another window adds only the periods it lacks."""
+    everybody = replace(marts, mask=None, selection=replace(marts.selection, attributes={}))
+    about = (relation.name, asked.question, marts.selection.categories)
+
+    def made(part: Window, before: int) -> pl.DataFrame:
+        rows = _rows(relation, replace(asked, before=before), everybody, part, None)
+        group = groups.of_customer.gather(rows["customer"]).alias(GROUP)
+        return summed(rows.with_columns(group), asked.measures, asked.pairs, ["period", GROUP])
+
+    if window.is_cut or window.grain is Grain.ALL:
+        return marts.kept((*about, window, asked.before), lambda: made(window, asked.before))
+    question = (*about, window.grain)
+    held = marts.kept(question, lambda: _Stretch(window.grain))
+    grown = held.reaching(window.first - asked.before, window.last, lambda part: made(part, 0))
+    marts.keep(question, grown)
+    return grown.sums
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Sums by period and group of neighbouring periods, from `first` to `last`; none at first."""
+
+    grain: Grain
+    first: int = 0
+    last: int = -1
+    sums: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+    def reaching(self, first: int, last: int, made: Callable[[Window], pl.DataFrame]) -> "_Stretch":
+        """The stretch with the periods that it lacks up to `first` and `last`, and those between."""
+        if self.first > self.last:
+            return replace(
+                self, first=first, last=last, sums=made(Window(self.grain, last, last - first + 1))
+            )
+        gaps = [(first, self.first - 1), (self.last + 1, last)]
+        more = [made(Window(self.grain, end, end - start + 1)) for start, end in gaps if start <= end]
+        if not more:
+            return self
+        sums = pl.concat([self.sums, *more])
+        return replace(self, first=min(first, self.first), last=max(last, self.last), sums=sums)
 
 
 def _rows(relation: Relation, asked: Asked, marts: Marts, window: Window, by: str | None) -> pl.DataFrame:

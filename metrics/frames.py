@@ -5,9 +5,9 @@ within it: a customer is new to a category when she first buys it. Only what was
 because it compares with the customer's first order of all.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Final, TypeVar
 
 import polars as pl
@@ -15,12 +15,11 @@ import polars as pl
 from config.errors import unknown
 from metrics.marts import PANELS, order_marts
 from metrics.money import amounts, units
-from metrics.orders import LINE_SUMS, flagged
+from metrics.orders import LINE_SUMS
 from metrics.panels import DERIVED, EVERY_SUM, MONEY_COLUMNS, NEEDED, panel
 from metrics.people import attribute_names, with_totals
 from metrics.periods import Calendar, Grain, Window
 from metrics.relations import PANEL, Relation
-from metrics.runs import in_order, starts, sums
 from metrics.selection import (
     Missing,
     Selection,
@@ -30,6 +29,7 @@ from metrics.selection import (
     lines_where,
     mask,
 )
+from metrics.slices import between, empty, merged, places, reached
 
 Frame = pl.LazyFrame | pl.DataFrame
 T = TypeVar("T")
@@ -95,12 +95,18 @@ class Marts:
 
     def kept(self, question: object, make: Callable[[], T]) -> T:
         """The answer to a question about these marts, made once and kept for a while."""
-        if question not in self.answers:
-            while len(self.answers) >= KEPT:
-                self.answers.pop(next(iter(self.answers)), None)
-            self.answers[question] = make()
-        found: T = self.answers[question]
-        return found
+        if question in self.answers:
+            found: T = self.answers[question]
+            return found
+        made = make()
+        self.keep(question, made)
+        return made
+
+    def keep(self, question: object, answer: object) -> None:
+        """Keep the answer to a question, and drop the oldest ones that are too many."""
+        self.answers[question] = answer
+        while len(self.answers) > KEPT:
+            self.answers.pop(next(iter(self.answers)), None)
 
     def _lazy(self, name: str) -> pl.LazyFrame:
         if name not in self.frames:
@@ -176,7 +182,7 @@ class Marts:
     def empty_columns(self, relation: Relation) -> frozenset[str]:
         """The columns of a relation that no source gives."""
         name = "customer_years" if relation.of_lines else relation.mart
-        return self.kept(("empty", name), lambda: _empty(self._lazy(name)))
+        return self.kept(("empty", name), lambda: empty(self._lazy(name)))
 
     def since(self, relation: Relation, grain: Grain) -> int:
         """The period of a grain in which the rows of a relation begin; NEVER without rows, 0 if not dated."""
@@ -242,10 +248,10 @@ class Marts:
             if window.grain is Grain.ALL:
                 return self.kept("all time", self._all_time)
             rows = self.in_units(PANELS[window.grain], {"period", "customer", *columns})
-            return _between(rows, "period", window.first - before, window.last)
+            return between(rows, "period", window.first - before, window.last)
         split = [CATEGORY] if by_category else []
         summed = [name for name in EVERY_SUM if name in columns or name in NEEDED]
-        orders, period = _reached(self._order_rows(by_category, frozenset(summed)), window, self.calendar)
+        orders, period = reached(self._order_rows(by_category, frozenset(summed)), window, self.calendar)
         made = panel(orders, period, split, summed)
         return made.filter(pl.col("period").is_between(window.first - before, window.last))
 
@@ -272,7 +278,7 @@ class Marts:
         added = columns & {*LINE_SUMS, *DERIVED} | {"purchases"}
         keys = {CATEGORY, "customer", "ordered_on", "order"}
         return self.kept(
-            ("orders of", wanted, added), lambda: _merged(self._baskets(added | keys), sorted(added))
+            ("orders of", wanted, added), lambda: merged(self._baskets(added | keys), sorted(added))
         )
 
     def _baskets(self, columns: frozenset[str] | set[str]) -> pl.DataFrame:
@@ -280,8 +286,8 @@ class Marts:
         baskets = self.in_units("baskets", columns)
         if not self.selection.categories:
             return baskets
-        places = self.kept("places of categories", lambda: _places(baskets[CATEGORY]))
-        chosen = [places[name] for name in sorted(self.selection.categories) if name in places]
+        where = self.kept("places of categories", lambda: places(baskets[CATEGORY]))
+        chosen = [where[name] for name in sorted(self.selection.categories) if name in where]
         return pl.concat([baskets.slice(*place) for place in chosen]) if chosen else baskets.clear()
 
     def _dated(
@@ -346,52 +352,3 @@ def _undated(rows: pl.DataFrame, relation: Relation, window: Window) -> pl.DataF
         fault = f"{_noun(relation)} are not dated: ask for all of history"
         raise Missing(fault)
     return rows.with_columns(pl.lit(0, pl.Int32).alias("period"))
-
-
-def _empty(rows: pl.LazyFrame) -> frozenset[str]:
-    """The columns in which no row has a value; none of no rows."""
-    counts = rows.select(pl.len().alias("rows of all"), pl.all().count()).collect().row(0, named=True)
-    return frozenset(name for name, count in counts.items() if not count and counts["rows of all"])
-
-
-def _between(frame: pl.DataFrame, column: str, first: int, last: int) -> pl.DataFrame:
-    """The contiguous rows whose sorted column lies between two values."""
-    start = int(frame[column].search_sorted(first, side="left"))
-    return frame.slice(start, int(frame[column].search_sorted(last, side="right")) - start)
-
-
-def _places(categories: pl.Series) -> dict[str | None, tuple[int, int]]:
-    """Where each category's baskets begin, and how many they are."""
-    at = starts(categories)
-    ends = [*at[1:].tolist(), len(categories)]
-    return {categories[first]: (first, last - first) for first, last in zip(at.tolist(), ends, strict=True)}
-
-
-def _merged(baskets: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    """The baskets of several categories as the order rows of all of them together, with some sums."""
-    keys = ("customer", "ordered_on", "order")
-    rows = in_order(baskets, keys)
-    at = starts(*(rows[name] for name in keys))
-    return flagged(pl.DataFrame([*(rows[name].gather(at) for name in keys), *sums(rows, columns, at)]))
-
-
-def _reached(orders: pl.DataFrame, window: Window, calendar: Calendar) -> tuple[pl.DataFrame, pl.Series]:
-    """The order rows of a window and of the periods beside it, and their periods.
-
-    Beside a cut window without a grain lie as many days just before it.
-    """
-    day = pl.col("ordered_on")
-    first, last = window.day_range(calendar)
-    if window == Window():
-        return orders, pl.zeros(len(orders), pl.Int32, eager=True)
-    if window.grain is Grain.ALL:
-        period = pl.when(day >= first).then(0).otherwise(-1).cast(pl.Int32)
-        earliest = first - min(last - first + timedelta(days=1), first - date.min)
-        rows = orders.filter(day.is_between(earliest, last))
-    else:
-        period = calendar.codes(day, window.grain)
-        reach = calendar.start(window.first - 1, window.grain), calendar.end(window.last + 1, window.grain)
-        rows = orders.filter(day.is_between(*reach))
-        if window.is_cut:
-            rows = rows.filter(~period.is_between(window.first, window.last) | day.is_between(first, last))
-    return rows, rows.select(period.alias("period")).to_series()

@@ -91,8 +91,8 @@ def refresh_command() -> str:
     return f"rapport refresh --project {folder}" if folder else "rapport refresh"
 
 
-def find_desk() -> Desk | None:
-    """The desk of this visit, kept for its fragments; None before the first refresh.
+def open_desk() -> Desk | None:
+    """The desk of the project and version that are served now; None before the first refresh.
 
     The pointer of the store is read at every call, the version opened once. Raises ConfigError when the
     project cannot be read, StoreError when the version is not whole.
@@ -101,7 +101,14 @@ def find_desk() -> Desk | None:
     current = Store(ours.store).index().current
     if current is None:
         return None
-    st.session_state[DESK] = found = _desk(f"{ours.store}|{current}|{_stamp(_files(ours))}", ours, current)
+    return _desk(f"{ours.store}|{current}|{_stamp(_files(ours))}", ours, current)
+
+
+def find_desk() -> Desk | None:
+    """The desk of this visit, kept for its fragments; see `open_desk`."""
+    found = open_desk()
+    if found is not None:
+        st.session_state[DESK] = found
     return found
 
 
@@ -201,13 +208,3 @@ def readiness() -> dict[str, Any]:
     if current is None:
         return {"ready": False, "reason": f"nothing has been loaded; run `{refresh_command()}`"}
     return {"ready": True, "version": current}
-
-
-def warm_up() -> None:
-    """Load what the first visit needs: the version, the definitions, the values to filter by."""
-    ours = workspace()
-    current = Store(ours.store).index().current
-    if current is None:
-        return
-    found = _desk(f"{ours.store}|{current}|{_stamp(_files(ours))}", ours, current)
-    found.attributes, found.categories, found.first_day  # noqa: B018  # read once, then kept by the desk

@@ -6,8 +6,6 @@ app.py makes it from the parts below.
 
 from __future__ import annotations
 
-import gc
-import logging
 import os
 import sys
 import threading
@@ -59,8 +57,6 @@ HEADERS: Final = {
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
     "cross-origin-opener-policy": "same-origin",
 }
-
-_log = logging.getLogger("rapport")
 
 
 def serve(
@@ -117,30 +113,21 @@ def middleware() -> list[Middleware]:
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
-    """Warm up before the first person comes: imports, marts, the figures of the start page.
+    """Prepare the start page while the first browser loads what it needs."""
+    from dashboard import warm
 
-    What is loaded by then is frozen out of the garbage collection that Streamlit runs after every click.
-    """
-    from dashboard import data
-
-    try:
-        data.warm_up()
-    except Exception:
-        # The page itself says what is wrong; here it must not keep the server from starting.
-        _log.exception("warm-up failed")
-    gc.collect()
-    gc.freeze()
+    warm.start()
     yield {}
 
 
 async def ready(request: Request) -> JSONResponse:
-    """200 with the served version when the pages can be painted, else 503 with the reason.
+    """200 with the served version when the pages can be painted without delay, else 503 with the reason.
 
     The built-in health page answers `ok` even when no page can be shown.
     """
-    from dashboard import data
+    from dashboard import data, warm
 
-    state = data.readiness()
+    state = data.readiness() if warm.is_warm() else {"ready": False, "reason": "warming up"}
     return JSONResponse(
         state, status_code=200 if state["ready"] else 503, headers={"cache-control": "no-store"}
     )
@@ -192,7 +179,7 @@ def _open_when_ready(host: str, port: int) -> None:
         try:
             urlopen(f"{address}/api/ready", timeout=2).close()
         except HTTPError:
-            break
+            break  # it answers, and the page itself says what is missing
         except OSError:
             time.sleep(0.25)
         else:

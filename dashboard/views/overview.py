@@ -51,14 +51,22 @@ GOALS: Final = (
 METRICS: Final = tuple(name for _title, _words, names in GOALS for name in names)
 
 
+def prepare(desk: Desk, scope: Scope) -> None:
+    """Ask every question of the page, so that the answers are there when it is drawn."""
+    desk.tiles(METRICS, scope)
+    trend_card(desk, "net_revenue", scope)
+    bridge_card(desk, scope)
+    for attribute in _split_by(desk):
+        share_card(desk, "active_customers", attribute, scope)
+
+
 def render() -> None:
     """Draw the page for the scope that the filter bar holds."""
     desk, scope = data.desk(), state.scope()
-    names = [name for _title, _words, group in GOALS for name in group]
-    exported = partial(export, "overview", partial(desk.exported, names, scope))
+    exported = partial(export, "overview", partial(desk.exported, METRICS, scope))
     markup.head(_("Overview"), desk.read.chosen(scope), exported)
     filter_bar.ignored_note()
-    tiles = {tile.name: tile for tile in desk.tiles(names, scope)}
+    tiles = {tile.name: tile for tile in desk.tiles(METRICS, scope)}
     for title, words, group in GOALS:
         markup.section(_(title), _(words))
         kpi_row([tiles[name] for name in group], partial(open_details, scope))
@@ -72,9 +80,13 @@ def _charts(desk: Desk, scope: Scope) -> None:
         chart_card(*trend_card(desk, "net_revenue", scope))
     with narrow:
         chart_card(*bridge_card(desk, scope))
-    by = [name for name in filter_bar.MAIN if name in desk.attributes]
+    by = _split_by(desk)
     if by:
         markup.section(_("Active customers"), _("Where they are served, and how they came"))
         for column, attribute in zip(st.columns(len(by)), by, strict=True):
             with column:
                 chart_card(*share_card(desk, "active_customers", attribute, scope))
+
+
+def _split_by(desk: Desk) -> list[str]:
+    return [name for name in filter_bar.MAIN if name in desk.attributes]

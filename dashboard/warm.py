@@ -1,0 +1,48 @@
+"""Warming up: while a browser loads its scripts, the server asks the questions of the start page."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from importlib import import_module
+from threading import Event, Thread
+from typing import Final
+
+from dashboard import data, state
+from dashboard.pages import PAGES
+from dashboard.state import Scope
+from metrics.periods import Grain
+
+_log: Final = logging.getLogger("rapport")
+_warm: Final = Event()
+
+
+def start() -> None:
+    """Warm up beside the server, so that it answers at once."""
+    Thread(target=_warm_up, name="warm-up", daemon=True).start()
+
+
+def is_warm() -> bool:
+    """Whether the start page is prepared, or cannot be; a page itself says what is wrong then."""
+    return _warm.is_set()
+
+
+def _warm_up() -> None:
+    """Prepare the start page, then take what is loaded out of the collection that follows every click."""
+    try:
+        _prepare()
+    except Exception:
+        _log.exception("warm-up failed")
+    gc.collect()
+    gc.freeze()
+    _warm.set()
+
+
+def _prepare() -> None:
+    # Streamlit imports this module with the first chart, which takes longer than drawing it.
+    import_module("plotly.graph_objs").Figure  # noqa: B018
+    view = import_module(PAGES[0].view)
+    desk = data.open_desk()
+    if desk is not None:
+        latest = state.latest(desk.calendar, Grain.MONTH, desk.first_day, desk.as_of)
+        view.prepare(desk, Scope(Grain.MONTH, latest))

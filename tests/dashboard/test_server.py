@@ -1,0 +1,89 @@
+import asyncio
+import json
+
+import pytest
+
+from dashboard import server, warm
+
+
+def answer(app, path="/"):
+    """Status, headers and body of a GET, without a network."""
+    sent, asked = [], []
+
+    async def receive():
+        if asked:
+            await asyncio.Event().wait()
+        asked.append(True)
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "root_path": ""}
+    scope |= {
+        "query_string": b"",
+        "headers": [],
+        "scheme": "http",
+        "http_version": "1.1",
+        "server": ("x", 80),
+    }
+    asyncio.run(app(scope, receive, send))
+    head = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], head, b"".join(message.get("body", b"") for message in sent[1:])
+
+
+def routed(path):
+    return next(route for route in server.routes() if route.path == path)
+
+
+def test_every_answer_carries_the_security_headers_once():
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-frame-options", b"DENY")]})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    status, headers, body = answer(server.SecurityHeaders(app))
+    assert (status, body) == (200, b"hello")
+    assert set(server.HEADERS) <= set(headers)
+    assert headers["x-frame-options"] == "DENY"
+
+
+def test_nothing_may_be_loaded_from_elsewhere():
+    rules = dict(rule.split(" ", 1) for rule in server.CONTENT_POLICY.split("; "))
+    assert rules["default-src"] == "'self'"
+    assert rules["object-src"] == "'none'"
+    assert not [rule for rule in rules.values() if "http:" in rule or "https:" in rule or "*" in rule]
+
+
+def test_not_ready_while_it_warms_up(monkeypatch):
+    monkeypatch.setattr(warm, "is_warm", lambda: False)
+    status, headers, body = answer(routed("/api/ready").app, "/api/ready")
+    assert status == 503
+    assert json.loads(body) == {"ready": False, "reason": "warming up"}
+    assert headers["cache-control"] == "no-store"
+
+
+def test_ready_names_the_version(monkeypatch, shop):
+    monkeypatch.setattr(warm, "is_warm", lambda: True)
+    monkeypatch.setenv("RAPPORT_PROJECT", str(shop))
+    status, _headers, body = answer(routed("/api/ready").app, "/api/ready")
+    assert status == 200
+    assert json.loads(body)["version"]
+
+
+def test_not_ready_says_why(monkeypatch, tmp_path):
+    monkeypatch.setattr(warm, "is_warm", lambda: True)
+    monkeypatch.setenv("RAPPORT_PROJECT", str(tmp_path))
+    status, _headers, body = answer(routed("/api/ready").app, "/api/ready")
+    assert status == 503
+    assert "rapport.yaml" in json.loads(body)["reason"]
+
+
+def test_assets_are_kept_by_the_browser():
+    status, headers, _body = answer(routed("/assets").app, "/mark.svg")
+    assert status == 200
+    assert headers["cache-control"] == "public, max-age=604800"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_the_address_is_the_one_asked_for(host):
+    assert server.settings(host, 8600)["server.address"] == host

@@ -93,7 +93,7 @@ def evaluated(asked: Asked, marts: Marts, window: Window, by: str | None) -> Gri
     for relation in {measure.relation.name: measure.relation for measure in asked.measures}.values():
         ours = _about(relation, asked)
         try:
-            empty = marts.empty_columns(relation)
+            empty = marts.empty_columns(relation, {name for m in ours.measures for name in m.columns})
             since[relation.name] = marts.since(relation, window.grain)
             reasons |= {m.key: _not_given(m.columns & empty) for m in ours.measures if m.columns & empty}
             tables += _aggregated(relation, ours, marts, window, by)

@@ -16,7 +16,7 @@ from config.errors import unknown
 from metrics.marts import PANELS, order_marts
 from metrics.money import amounts, units
 from metrics.orders import LINE_SUMS
-from metrics.panels import DERIVED, EVERY_SUM, MONEY_COLUMNS, NEEDED, panel
+from metrics.panels import DERIVED, EVERY_SUM, FOLLOWS, MONEY_COLUMNS, NEEDED, panel
 from metrics.people import attribute_names, with_totals
 from metrics.periods import Calendar, Grain, Window
 from metrics.relations import PANEL, Relation
@@ -29,13 +29,13 @@ from metrics.selection import (
     lines_where,
     mask,
 )
-from metrics.slices import between, empty, merged, places, reached
+from metrics.slices import between, is_empty, merged, places, reached
 
 Frame = pl.LazyFrame | pl.DataFrame
 T = TypeVar("T")
 CATEGORY: Final = "category"
 NEVER: Final = 2**31 - 1
-KEPT: Final = 24
+KEPT: Final = 64
 """How many intermediate results are kept for the next question."""
 
 _NOUNS: Final[Mapping[str, str]] = {
@@ -179,10 +179,16 @@ class Marts:
             what = "column to split by"
             raise unknown(what, by, known)
 
-    def empty_columns(self, relation: Relation) -> frozenset[str]:
-        """The columns of a relation that no source gives."""
+    def empty_columns(self, relation: Relation, columns: Collection[str]) -> frozenset[str]:
+        """Those of the columns of a relation that no source gives."""
         name = "customer_years" if relation.of_lines else relation.mart
-        return self.kept(("empty", name), lambda: empty(self._lazy(name)))
+        own = self._lazy(name).collect_schema().names()
+        asked = FOLLOWS.keys() if relation.of_lines else own
+        found = (column for column in columns if column in asked and column in own)
+        return frozenset(column for column in found if self._is_empty(name, column))
+
+    def _is_empty(self, name: str, column: str) -> bool:
+        return self.kept(("empty", name, column), lambda: is_empty(self._lazy(name), column))
 
     def since(self, relation: Relation, grain: Grain) -> int:
         """The period of a grain in which the rows of a relation begin; NEVER without rows, 0 if not dated."""

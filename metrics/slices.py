@@ -10,10 +10,10 @@ from metrics.periods import Calendar, Grain, Window
 from metrics.runs import in_order, starts, sums
 
 
-def empty(rows: pl.LazyFrame) -> frozenset[str]:
-    """The columns in which no row has a value; none of no rows."""
-    counts = rows.select(pl.len().alias("rows of all"), pl.all().count()).collect().row(0, named=True)
-    return frozenset(name for name, count in counts.items() if not count and counts["rows of all"])
+def is_empty(rows: pl.LazyFrame, column: str) -> bool:
+    """Whether there are rows, but none has a value in the column."""
+    counts = rows.select(pl.len().alias("rows"), pl.col(column).count().alias("values")).collect()
+    return bool(counts["rows"].item()) and not counts["values"].item()
 
 
 def between(frame: pl.DataFrame, column: str, first: int, last: int) -> pl.DataFrame:

@@ -14,6 +14,7 @@ number, last in every order. Days are the project's own. What no source gives is
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -42,6 +43,9 @@ from metrics.rollup import (
 )
 
 PART_LINES: Final = 1_000_000
+_AT_ONCE: Final = 2
+"""Parts that are worked on side by side, since some steps take one processor alone."""
+
 MOST_VALUES: Final = 500
 """A text column of order lines with more values than this is no dimension."""
 
@@ -63,6 +67,16 @@ class _Coding:
     people: pl.DataFrame
     categories: pl.Enum
     dimensions: Mapping[str, pl.Enum]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What some of the customers' lines give, money in units; orders are numbered from 0."""
+
+    baskets: pl.DataFrame
+    orders: pl.DataFrame
+    totals: pl.DataFrame
+    order_numbers: int
 
 
 @dataclass
@@ -115,8 +129,13 @@ def order_marts(
         people, categories or enum_of(distinct_values(lines, "category")), line_dimensions(lines)
     )
     parts = _Parts()
-    for rolled, order_ids in _rolled(lines, coding, as_of, part_lines):
-        _add(parts, rolled, order_ids, coding, home)
+
+    def made(rows: Lines) -> _Part:
+        return _part(*_rolled(rows, coding, as_of), coding, home)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for part in pool.map(made, _customer_parts(lines, part_lines)):
+            _add(parts, part)
     missing = _missing(lines)
     totals = without(in_money(pl.concat(parts.totals).lazy()), missing).collect()
     return _assembled(parts, calendar, missing), totals
@@ -138,25 +157,27 @@ def _missing(lines: Lines) -> list[str]:
     return [name for name in _OPTIONAL if not counts[name].item()]
 
 
-def _rolled(
-    lines: Lines, coding: _Coding, as_of: date, part_lines: int
-) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
-    """Coded baskets of whole customers, part by part, each with its order ids; in one part from an engine."""
+def _rolled(lines: Lines, coding: _Coding, as_of: date) -> tuple[pl.DataFrame, pl.Series]:
+    """Coded baskets of whole customers, and their order ids; an engine sums before anything is coded."""
     dimensions = tuple(coding.dimensions)
-    native = nw.to_native(lines)
-    if not isinstance(native, pl.LazyFrame):
-        counted = lines.filter(nw.col("ordered_on") <= nw.lit(as_of))
+    counted = lines.filter(nw.col("ordered_on") <= nw.lit(as_of))
+    if not isinstance(nw.to_native(lines), pl.LazyFrame):
         rolled = collected(baskets(counted, dimensions)).with_columns(units(pl.col(*AMOUNTS)))
-        yield _coded(rolled, coding)
+        return _coded(rolled, coding)
+    rows = collected(counted.select(*KEYS, *_SUMMED, *dimensions))
+    coded, order_ids = _coded(rows.with_columns(units(pl.col(*_AMOUNTS))), coding)
+    return collected(baskets(opened(coded.lazy()), dimensions)), order_ids
+
+
+def _customer_parts(table: Lines, part_lines: int) -> Iterator[Lines]:
+    """Slices of about `part_lines` lines that end where a customer ends; lines of unknown ones last.
+
+    Rows of an engine are one part.
+    """
+    lines = nw.to_native(table)
+    if not isinstance(lines, pl.LazyFrame):
+        yield table
         return
-    for part in _customer_parts(native, part_lines):
-        rows = part.filter(pl.col("ordered_on") <= as_of).select(*KEYS, *_SUMMED, *dimensions).collect()
-        coded, order_ids = _coded(rows.with_columns(units(pl.col(*_AMOUNTS))), coding)
-        yield collected(baskets(opened(coded.lazy()), dimensions)), order_ids
-
-
-def _customer_parts(lines: pl.LazyFrame, part_lines: int) -> Iterator[pl.LazyFrame]:
-    """Slices of about `part_lines` lines that end where a customer ends; lines of unknown ones last."""
     ids = lines.select("customer_id").collect().to_series()
     if not (ids.is_sorted() or ids.is_sorted(nulls_last=True)):
         lines, ids = lines.sort("customer_id").collect().lazy(), ids.sort()
@@ -167,10 +188,10 @@ def _customer_parts(lines: pl.LazyFrame, part_lines: int) -> Iterator[pl.LazyFra
     first = 0
     while first < len(known):
         last = int(ends[int(ends.search_sorted(min(first + part_lines, len(known))))])
-        yield lines.slice(known_from + first, last - first)
+        yield opened(lines.slice(known_from + first, last - first))
         first = last
     if unknown or not len(ids):
-        yield lines.slice(0 if known_from else len(known), unknown)
+        yield opened(lines.slice(0 if known_from else len(known), unknown))
 
 
 def _coded(rows: pl.DataFrame, coding: _Coding) -> tuple[pl.DataFrame, pl.Series]:
@@ -221,29 +242,29 @@ def _order_numbers(rows: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     ], names
 
 
-def _add(
-    parts: _Parts,
-    rolled: pl.DataFrame,
-    order_ids: pl.Series,
-    coding: _Coding,
-    home: pl.DataFrame | None,
-) -> None:
-    """Take up the baskets of a part of the customers, their orders, their sums."""
+def _part(rolled: pl.DataFrame, order_ids: pl.Series, coding: _Coding, home: pl.DataFrame | None) -> _Part:
+    """The baskets of a part of the customers, their orders, their sums."""
     dimensions = tuple(coding.dimensions)
     named = rolled.rename({"customer_id": "customer", "order_id": "order"}).with_columns(
         pl.col(*COUNTS).cast(pl.Int32), pl.col(*QUANTITIES, *AMOUNTS).fill_null(0)
     )
     rows = with_selling(named, home)
     orders = orders_of(rows, dimensions)
-    parts.totals.append(customer_totals(orders, rows, dimensions))
-    number = (pl.col("order") + parts.taken).cast(pl.UInt32)
+    totals = customer_totals(orders, rows, dimensions)
     ids = order_ids.gather(orders["order"]).alias("order_id")
-    parts.orders.append(orders.with_columns(ids, number))
-    numbered_rows = rows.drop(dimensions).with_columns(number)
-    split = numbered_rows.partition_by("category", as_dict=True) or {(None,): numbered_rows}
+    return _Part(rows.drop(dimensions), orders.with_columns(ids), totals, len(order_ids))
+
+
+def _add(parts: _Parts, part: _Part) -> None:
+    """Take up a part, its orders numbered on from those before."""
+    number = (pl.col("order") + parts.taken).cast(pl.UInt32)
+    parts.totals.append(part.totals)
+    parts.orders.append(part.orders.with_columns(number))
+    rows = part.baskets.with_columns(number)
+    split = rows.partition_by("category", as_dict=True) or {(None,): rows}
     for (category,), each in split.items():
         parts.baskets.setdefault(category, []).append(each)
-    parts.taken += len(order_ids)
+    parts.taken += part.order_numbers
 
 
 def _assembled(

@@ -31,7 +31,7 @@ def in_order(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     packed = np.zeros(len(rows), dtype=np.int64)
     for key, width in zip(keys, widths, strict=True):
         packed = packed * width + key
-    return rows[pl.Series(packed).arg_sort()]
+    return rows.rechunk()[pl.Series(packed).arg_sort()]
 
 
 def starts(*columns: pl.Series) -> Whole:

@@ -40,9 +40,9 @@ def _warm_up() -> None:
 
 def _prepare() -> None:
     # Streamlit imports this module with the first chart, which takes longer than drawing it.
-    import_module("plotly.graph_objs").Figure  # noqa: B018
+    import_module("plotly.graph_objs").Figure  # noqa: B018  # asking for it imports it
     view = import_module(PAGES[0].view)
     desk = data.open_desk()
     if desk is not None:
-        latest = state.latest(desk.calendar, Grain.MONTH, desk.first_day, desk.as_of)
+        latest = state.latest(desk.calendar, Grain.MONTH, desk.first_day, desk.last_day, desk.as_of)
         view.prepare(desk, Scope(Grain.MONTH, latest))

@@ -131,7 +131,8 @@ def _said(desk: Desk, windows: Windows, compared: int, season: bool) -> None:
 
     text = _(
         "{n} customers compared: {before}, {during}, {after}. Listed is who differs by an exact test of "
-        "rates; one in twenty of them by chance at most (Benjamini-Hochberg). Seasonal customers are left out."
+        "rates; one in twenty of them by chance at most (Benjamini-Hochberg). Seasonal customers are left "
+        "out."
     )
     markup.note(
         text.format(

@@ -28,10 +28,6 @@ SEASON_BY: Final = "channel"
 _PANEL: Final = frozenset({"orders", "is_first", "active_before", "net_amount"})
 
 
-def _orders(marts: Marts) -> pl.DataFrame:
-    return marts.kept("order days", lambda: order_rows(marts))
-
-
 def _panel(marts: Marts, grain: Grain) -> pl.LazyFrame:
     relation = RELATIONS[PANEL]
     last = marts.calendar.code(marts.as_of, grain)
@@ -55,7 +51,7 @@ def lifecycle(desk: Desk, scope: Scope) -> pl.DataFrame:
 
     def made() -> pl.DataFrame:
         moved = flows(_panel(marts, scope.grain), periods)
-        still = stocks(_orders(marts).lazy(), standings(desk, scope), desk.calendar, scope.grain, periods)
+        still = stocks(order_rows(marts).lazy(), standings(desk, scope), desk.calendar, scope.grain, periods)
         return moved.join(still.drop("active"), on="period", how="left", maintain_order="left")
 
     return desk.kept(f"lifecycle {scope.grain} {scope.period} {scope.filters}", made)
@@ -65,7 +61,9 @@ def standings(desk: Desk, scope: Scope) -> pl.DataFrame:
     """Where every customer stands on the as-of day: see `metrics.lapse.standing`."""
     marts = desk.marts(scope)
     question = f"standing {scope.filters}"
-    return desk.kept(question, lambda: standing(_orders(marts).lazy(), desk.as_of, segment=_segments(desk)))
+    return desk.kept(
+        question, lambda: standing(order_rows(marts).lazy(), desk.as_of, segment=_segments(desk))
+    )
 
 
 def state_changes(desk: Desk, scope: Scope) -> pl.DataFrame:
@@ -73,7 +71,7 @@ def state_changes(desk: Desk, scope: Scope) -> pl.DataFrame:
     marts = desk.marts(scope)
 
     def made() -> pl.DataFrame:
-        orders, now = _orders(marts).lazy(), standings(desk, scope)
+        orders, now = order_rows(marts).lazy(), standings(desk, scope)
         ends = (
             min(desk.calendar.end(code, scope.grain), desk.as_of) for code in (scope.period - 1, scope.period)
         )
@@ -88,7 +86,7 @@ def back_test(desk: Desk, scope: Scope) -> pl.DataFrame:
     marts = desk.marts(scope)
     return desk.kept(
         f"back-test {scope.filters}",
-        lambda: false_lapses(_orders(marts).lazy(), desk.as_of, segment=_segments(desk)),
+        lambda: false_lapses(order_rows(marts).lazy(), desk.as_of, segment=_segments(desk)),
     )
 
 

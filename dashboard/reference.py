@@ -13,6 +13,13 @@ import metrics
 from dashboard.definitions import shipped_definitions
 from metrics.catalog import Definition
 from metrics.definitions import Derived, Measure, Metric, NetPromoterScore, PeriodRetention, Ratio, Simple
+from metrics.retention_definitions import (
+    CohortRetention,
+    Lifecycle,
+    RevenueRetention,
+    Survival,
+    formula_of,
+)
 
 HEAD: Final = """\
 # Metrics
@@ -87,6 +94,8 @@ def _formula(metric: Definition) -> str:
             scale = f"{metric.lowest} to {metric.highest}"
             ends = f"{metric.promoters_from} and more, less those up to {metric.detractors_to}, on {scale}"
             return f"share of answers of {ends}, of `survey_answers` where `{metric.where}`"
+        case CohortRetention() | Lifecycle() | Survival() | RevenueRetention():
+            return formula_of(metric)
         case _:
             assert_never(metric)
 

@@ -12,7 +12,7 @@ from metrics.beginnings import Beginning, beginning
 from metrics.cohort_lists import cell_customers
 from metrics.cohort_values import acquisition_costs, layer_cake, payback, valued
 from metrics.frames import Marts
-from metrics.lives import lives
+from metrics.lives import kept_lives
 from metrics.periods import Grain
 from metrics.retention import Cohorts, cohort_table
 
@@ -24,11 +24,7 @@ def segment(scope: Scope, attribute: str, value: str) -> Scope:
 
 
 def _lives(marts: Marts, cohorts: Cohorts) -> pl.DataFrame:
-    """Lives are large: the marts keep a few of them, not the cache of answers."""
-    question = ("lives", cohorts.events, cohorts.grain, cohorts.window)
-    return marts.kept(
-        question, lambda: lives(marts, cohorts.events, cohorts.grain, rolling=cohorts.is_rolling)
-    )
+    return kept_lives(marts, cohorts.events, cohorts.grain, rolling=cohorts.is_rolling)
 
 
 def history(desk: Desk, grain: Grain) -> Beginning:

@@ -10,6 +10,13 @@ from dashboard.text import gettext as _
 from dashboard.tiles import Figure
 from metrics.catalog import Definition
 from metrics.definitions import Derived, Measure, NetPromoterScore, PeriodRetention, Ratio, Simple, Unit
+from metrics.retention_definitions import (
+    CohortRetention,
+    Lifecycle,
+    RevenueRetention,
+    Survival,
+    formula_of,
+)
 
 Name = Callable[[str], str]
 """The label of a metric by its name."""
@@ -30,6 +37,8 @@ def formula(definition: Definition, name: Name) -> str:
         case NetPromoterScore():
             text = _("(answers from {high} up - answers up to {low}) / answers \N{MULTIPLICATION SIGN} 100")
             return text.format(high=definition.promoters_from, low=definition.detractors_to)
+        case CohortRetention() | Lifecycle() | Survival() | RevenueRetention():
+            return formula_of(definition)
         case _:
             assert_never(definition)
 
@@ -62,6 +71,7 @@ def _methods() -> Mapping[str, str]:
         "poisson": _("Poisson, exact"),
         "promoters": _("adjusted Wald"),
         "bootstrap": _("bootstrap"),
+        "greenwood": _("Greenwood, log-log"),
     }
 
 

@@ -16,9 +16,25 @@ from config.load import Located
 from metrics.definitions import Derived, Measure, NetPromoterScore, PeriodRetention, Ratio, Simple
 from metrics.measures import Compute, compiled
 from metrics.relations import PANEL, Columns
+from metrics.retention_definitions import (
+    CohortRetention,
+    Followed,
+    Lifecycle,
+    RevenueRetention,
+    Survival,
+)
 
 Definition = Annotated[
-    Simple | Ratio | Derived | PeriodRetention | NetPromoterScore, Field(discriminator="kind")
+    Simple
+    | Ratio
+    | Derived
+    | PeriodRetention
+    | NetPromoterScore
+    | CohortRetention
+    | Lifecycle
+    | Survival
+    | RevenueRetention,
+    Field(discriminator="kind"),
 ]
 """Every kind of metric."""
 
@@ -38,6 +54,7 @@ class Plan:
     | derived | the metrics that its formula names |
     | period_retention | active customers, those of them who were active in the period before |
     | nps | promoters, detractors, answers on the scale, answers off the scale |
+    | cohort_retention, lifecycle, survival, revenue_retention | none: see `metrics.retention_figures` |
     """
 
     definition: Definition
@@ -49,7 +66,7 @@ class Plan:
         """Whether the figure is an exact amount and not only a float."""
         if self.formula is not None:
             return self.formula.dtype.is_decimal()
-        part = self.parts[0]
+        part = self.parts[0] if self.parts else ""
         return isinstance(self.definition, Simple) and isinstance(part, Compute) and part.is_money
 
     @property
@@ -150,6 +167,8 @@ class _Builder:
                 return Plan(definition, _retention())
             case NetPromoterScore():
                 return Plan(definition, tuple(self._promoters(definition)))
+            case CohortRetention() | Lifecycle() | Survival() | RevenueRetention():
+                return Plan(definition, ())
             case _:
                 assert_never(definition)
 
@@ -186,6 +205,9 @@ class _Builder:
         if plan is None:
             fault = f"it refers to `{name}`, which is broken"
             raise Fault(fault, "Mend that one first", at=at, rule="broken-reference")
+        if isinstance(plan.definition, Followed):
+            fault = f"`{name}` follows customers through time and cannot be part of another metric"
+            raise Fault(fault, "Show it on a tile of its own", at=at, rule="followed-reference")
         return plan
 
     def _promoters(self, score: NetPromoterScore) -> Iterable[Compute]:

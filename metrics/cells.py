@@ -13,6 +13,7 @@ from metrics.catalog import Plan
 from metrics.definitions import Derived, NetPromoterScore, PeriodRetention, Ratio, Simple
 from metrics.evaluation import Floats, Grid
 from metrics.measures import Compute
+from metrics.retention_definitions import CohortRetention, Lifecycle, RevenueRetention, Survival
 
 AMOUNT: Final = pl.Decimal(38, 4)
 NO_ROWS: Final = "no data in this period"
@@ -54,6 +55,9 @@ def cells_of(plan: Plan, grid: Grid, done: Mapping[str, Cells]) -> Cells:
             cells = _retention(plan, grid)
         case NetPromoterScore():
             cells = _promoters(definition, plan, grid)
+        case CohortRetention() | Lifecycle() | Survival() | RevenueRetention():
+            fault = f"`{definition.name}` has no measures: see metrics.retention_figures"
+            raise TypeError(fault)
         case _:
             assert_never(definition)
     return _large_enough(cells, definition.min_n or 0)

@@ -17,7 +17,7 @@ EVENTS: Final[tuple[Event, ...]] = ("second_order", "second_category", "contract
 
 
 def lives_until(marts: Marts, event: Event) -> pl.DataFrame:
-    """One row a customer with a beginning, sorted: customer, duration (days), observed.
+    """One row a customer with a beginning, sorted: customer, duration (days), observed, began_on.
 
     The second order counts from the first, the second category likewise; the end of a contract from the first
     day under one to the first day without any, contracts that overlap or follow each other joined. Raises
@@ -72,7 +72,7 @@ def _lives(days: pl.DataFrame, marts: Marts) -> pl.DataFrame:
     observed = (pl.col("second_on") <= marts.as_of).fill_null(value=False)
     end = pl.when(observed).then("second_on").otherwise(pl.lit(marts.as_of))
     duration = (end - pl.col("first_on")).dt.total_days()
-    return days.select("customer", duration=duration, observed=observed).sort("customer")
+    return days.select("customer", duration=duration, observed=observed, began_on="first_on").sort("customer")
 
 
 def beginnings_facts(marts: Marts) -> pl.DataFrame:

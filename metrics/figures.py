@@ -6,7 +6,7 @@
 Where there is nothing to show the value is null and `reason` says why, in words.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Final
 
@@ -20,6 +20,8 @@ from metrics.frames import Marts
 from metrics.measures import Compute
 from metrics.periods import Calendar, Window
 from metrics.relations import PANEL
+from metrics.retention_definitions import Followed
+from metrics.retention_figures import CELL, followed
 from metrics.sums import Pair
 
 FIGURE: Final = {
@@ -52,15 +54,34 @@ def compute(
     """
     if by is not None:
         marts.check_split(by)
+    if not names:
+        return pl.DataFrame(schema=FIGURE)
     plans = catalog.needed(names)
+    over_time = {name: p.definition for name, p in plans.items() if isinstance(p.definition, Followed)}
+    measured = {name: plan for name, plan in plans.items() if name not in over_time}
+    parts = [
+        followed(over_time[name], marts, window, by).with_columns(metric=pl.lit(name))
+        for name in dict.fromkeys(names)
+        if name in over_time
+    ]
+    if measured:
+        parts.append(_measured([name for name in names if name in measured], measured, marts, window, by))
+    columns = ["metric", *(["by"] if by else []), *CELL]
+    return _finished(
+        pl.concat([part.select(columns) for part in parts], how="vertical_relaxed"), marts, window, by
+    )
+
+
+def _measured(
+    names: Sequence[str], plans: Mapping[str, Plan], marts: Marts, window: Window, by: str | None
+) -> pl.DataFrame:
+    """The figures of metrics that are made of measures, in one pass."""
     grid = evaluated(_asked(plans.values()), marts, window, by)
     done: dict[str, Cells] = {}
     for name, plan in plans.items():
         done[name] = cells_of(plan, grid, done)
-    if not names:
-        return pl.DataFrame(schema=FIGURE)
     keys = grid.cells.select("period", *(["by"] if by else []))
-    return _finished(table({name: done[name] for name in names}, keys), marts, window, by)
+    return table({name: done[name] for name in names}, keys)
 
 
 def _asked(plans: Iterable[Plan]) -> Asked:

@@ -359,10 +359,19 @@ def _repeated(orders: pl.DataFrame) -> pl.DataFrame:
 
 
 def second_order_lives(orders: pl.LazyFrame, as_of: date) -> pl.DataFrame:
-    """Days from the first order to the second, for a survival curve: customer, duration, observed."""
-    every = gaps(orders, as_of)
-    first = every.filter(pl.col("customer") != pl.col("customer").shift(1).fill_null(2**32 - 1))
-    return first.rename({"gap": "duration"})
+    """Days from the first order to the second, for a curve: customer, duration, observed, began_on."""
+    days = _days(orders, as_of)
+    once = days.count == 1
+    second = days.day[np.minimum(days.first + 1, max(len(days.day) - 1, 0))]
+    began = days.day[days.first]
+    return pl.DataFrame(
+        {
+            "customer": days.customers.astype(np.uint32),
+            "duration": np.where(once, _number(as_of), second) - began,
+            "observed": ~once,
+            "began_on": pl.Series(began, dtype=pl.Int32).cast(pl.Date),
+        }
+    )
 
 
 def repurchase_curve(orders: pl.LazyFrame, as_of: date) -> pl.DataFrame:

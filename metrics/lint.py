@@ -11,6 +11,7 @@ from config.parsing import parse
 from metrics.catalog import Catalog, Definition, Plan
 from metrics.definitions import Derived, NetPromoterScore, PeriodRetention, Ratio, Simple, Unit
 from metrics.measures import ADDITIVE, Compute
+from metrics.retention_definitions import Followed
 
 _UNITS: Final[Mapping[str, Unit]] = {
     "count": "count",
@@ -72,11 +73,12 @@ def _sums(catalog: Catalog, plan: Plan, document: Located[Definition]) -> Iterat
 
 
 def _additivity(plan: Plan, document: Located[Definition]) -> Iterator[Problem]:
-    definition, part = plan.definition, plan.parts[0]
+    definition, part = plan.definition, plan.parts[0] if plan.parts else ""
     if definition.additivity != "additive":
         return
     aggregate = part.aggregate if isinstance(part, Compute) and isinstance(definition, Simple) else ""
-    if isinstance(definition, Ratio | PeriodRetention | NetPromoterScore) or aggregate not in {*ADDITIVE, ""}:
+    quotients = Ratio | PeriodRetention | NetPromoterScore | Followed
+    if isinstance(definition, quotients) or aggregate not in {*ADDITIVE, ""}:
         what = f"a metric of kind `{definition.kind}`" if not aggregate else f"`{aggregate}`"
         yield document.problem(
             ("additivity",),
@@ -110,7 +112,7 @@ def _figure(plan: Plan) -> str:
 
 def _fitting(catalog: Catalog, plan: Plan) -> tuple[Unit, ...]:
     """The units that fit a figure; none when any may."""
-    definition, part = plan.definition, plan.parts[0]
+    definition, part = plan.definition, plan.parts[0] if plan.parts else ""
     if isinstance(definition, Simple) and isinstance(part, Compute):
         if part.aggregate not in ("count", "count_distinct", "share") and part.dtype.is_decimal():
             return ("money",)

@@ -75,6 +75,15 @@ def lives(marts: Marts, events: Events, grain: Grain, *, rolling: bool = False) 
     return _with_starts(_aged(back, _first(started)), _first(started))
 
 
+def kept_lives(marts: Marts, events: Events, grain: Grain, *, rolling: bool = False) -> pl.DataFrame:
+    """The same, where they take long to make kept for the next question about the same customers."""
+    if not rolling:
+        return lives(marts, events, grain)
+    chosen = marts.selection
+    about = (sorted(chosen.attributes.items()), chosen.categories, chosen.where)
+    return marts.kept(("lives", events, grain, str(about)), lambda: lives(marts, events, grain, rolling=True))
+
+
 def activity(marts: Marts, back: Back, grain: Grain, category: str | None = None) -> pl.DataFrame:
     """One row a known customer and period with an event of that kind, sorted by period.
 

@@ -81,6 +81,8 @@ def cohort_table(
     counted = _active(lives, cohorts, as_of)
     table = grid.join(counted, on=["cohort", "age"], how="left").sort("cohort", "age")
     filled = table.with_columns(pl.col("active", *MEASURES).fill_null(0))
+    if not lives["margin"].count():
+        filled = filled.with_columns(margin=pl.lit(None, filled.schema["margin"]))
     base = pl.col("eligible")
     if cohorts.base == "previous":
         base = pl.col("active").shift(1).over("cohort", order_by="age")

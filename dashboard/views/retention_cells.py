@@ -21,6 +21,7 @@ from dashboard.text import ngettext
 from metrics.retention import Cohorts
 
 CELL: Final = "retention.cell"
+HIDDEN: Final = ("last_age", "next_age", "closes_on", "first_amount", "so_far")
 
 
 def choose(cell: str) -> None:
@@ -106,7 +107,7 @@ def _reasoned(
     said = rows.with_columns(why=why)
     front = [name for name in ("customer_id", "name", "email") if name in rows.columns]
     own = (*front, "counted", "why", "orders", "net_amount", "margin")
-    rest = [name for name in rows.columns if name not in (*own, "last_age", "next_age", "closes_on")]
+    rest = [name for name in rows.columns if name not in (*own, *HIDDEN)]
     return said.select(*own, *rest)
 
 

@@ -41,6 +41,16 @@ WRONG = {
     "complaints_per_1000_orders": {"numerator": "contacts"},
     "service_cost_per_active_customer": {"denominator": "orders"},
     "acquisition_cost_per_new_customer": {"denominator": "active_customers"},
+    "first_month_retention": {"age": 0},
+    "first_year_repeat_rate": {"days": 10},
+    "days_to_second_order": {"value": "mean_days"},
+    "quick_ratio": {"value": "retained"},
+    "churned_customers": {"value": "retained"},
+    "lost_share": {"value": "dormant"},
+    "net_revenue_retention": {"value": "gross_retention"},
+    "gross_revenue_retention": {"value": "net_retention"},
+    "contract_churn": {"value": "logo_retention", "periods": 12},
+    "recurring_revenue": {"value": "logo_churn"},
 }
 
 

@@ -1,0 +1,146 @@
+"""Definitions of figures that follow customers through time: cohorts, lifecycle, survival, recurring revenue.
+
+They are no sums over the rows of a period, so they cannot be parts of a ratio or a formula; everything else
+that is true of a metric is true of them: tiles, targets, alerts, filters, `rapport query`.
+"""
+
+from typing import Literal, TypeAlias
+
+from pydantic import Field, model_validator
+
+from config.errors import Fault
+from metrics.definitions import Metric
+from metrics.event_times import Event
+from metrics.lives import Back, Start
+
+CohortFigure = Literal["rate", "net_retention", "revenue", "orders_per_customer", "customer_value"]
+LifecycleFigure = Literal[
+    "active", "new", "retained", "reactivated", "churned", "dormant", "lost", "quick_ratio", "lost_share"
+]
+SurvivalFigure = Literal["met", "waiting", "median_days", "mean_days"]
+RevenueFigure = Literal["net_retention", "gross_retention", "logo_churn", "logo_retention", "mrr"]
+
+
+class CohortRetention(Metric):
+    """What cohorts do some periods after they began: those whose cell closes in the period asked for.
+
+    All of them together, weighted by their customers. Cohorts that may hold customers from before the data
+    are left out and counted as excluded.
+    """
+
+    kind: Literal["cohort_retention"]
+    age: int = Field(ge=0, description="Periods since the start; 0 is the one in which it lies.")
+    until_age: int | None = Field(
+        None, ge=0, description="The last age of a bracket: active once at least from `age` to `until_age`."
+    )
+    grain: Literal["week", "month", "quarter", "year"] | None = Field(
+        None, description="Length of the cohorts' periods; that of the period asked for when left out."
+    )
+    start: Start = Field("first_order", description="What a life begins with.")
+    start_category: str | None = Field(None, description="Only orders in this category begin one.")
+    back: Back = Field("order", description="What counts as coming back.")
+    back_category: str | None = Field(None, description="Only orders in this category count.")
+    window: Literal["calendar", "rolling"] = Field(
+        "calendar", description="Calendar periods of the project's zone, or the customer's own from day one."
+    )
+    returns: Literal["on", "on_or_after"] = Field(
+        "on", description="Active in the period, or in it or any later one."
+    )
+    base: Literal["first", "previous"] = Field(
+        "first", description="A share of the cohort, or over those active in the period before."
+    )
+    value: CohortFigure = Field("rate", description="What is shown of the cell.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "CohortRetention":
+        if self.until_age is None:
+            return self
+        if self.until_age < self.age:
+            fault = f"the bracket ends at {self.until_age}, before it begins at {self.age}"
+            raise Fault(fault, "Write the larger age as `until_age`", at=("until_age",))
+        if self.returns == "on_or_after" or self.base == "previous" or self.value != "rate":
+            fault = "a bracket gives the share of the cohort that is active once within it, and nothing else"
+            raise Fault(fault, "Remove `returns`, `base` and `value`, or `until_age`", at=("until_age",))
+        return self
+
+
+class Lifecycle(Metric):
+    """How customers moved from the period before: active = before + new + reactivated - churned."""
+
+    kind: Literal["lifecycle"]
+    value: LifecycleFigure = Field(
+        description="Customers who are active, new, retained, reactivated, churned (ordered in the period "
+        "before, not in this one), dormant or lost (silent within or beyond their own rhythm at its end); "
+        "`quick_ratio`: (new + reactivated) / churned; `lost_share`: lost over all who ever ordered."
+    )
+    quantile: float = Field(
+        0.9, gt=0, lt=1, description="The part of the own gaps that silence must outlast to mean lost."
+    )
+    min_gaps: int = Field(3, ge=1, description="Fewer gaps than this, and the rhythm of all counts alone.")
+
+
+class Survival(Metric):
+    """How long customers who began in the period take until an event, censored where it has not come yet."""
+
+    kind: Literal["survival"]
+    event: Event = Field(description="The second order, a second category, or the end of the contract.")
+    value: SurvivalFigure = Field(
+        "met", description="The share who have met it by `days` or still wait, or days in the middle or mean."
+    )
+    days: int = Field(365, ge=1, description="By which day; the mean counts waiting up to it.")
+
+
+class RevenueRetention(Metric):
+    """What is kept of recurring revenue or of customers under contract at the start."""
+
+    kind: Literal["revenue_retention"]
+    value: RevenueFigure = Field(
+        description="Net or gross revenue kept, customers lost or kept, or MRR itself."
+    )
+    periods: int = Field(
+        1, ge=1, le=60, description="Over how many periods up to the end of the one asked for."
+    )
+
+
+Followed: TypeAlias = CohortRetention | Lifecycle | Survival | RevenueRetention
+"""Every kind that follows customers through time."""
+
+_COHORT = {
+    "rate": "active customers of the cohorts / their customers",
+    "net_retention": "net amount of the cohorts / their net amount at age 0",
+    "revenue": "net amount of the cohorts",
+    "orders_per_customer": "orders of the cohorts / their customers",
+    "customer_value": "margin of the cohorts so far / their customers",
+}
+_LIFECYCLE = {
+    "quick_ratio": "(new + reactivated) / churned",
+    "lost_share": "lost customers / all who ever ordered",
+}
+_SURVIVAL = {
+    "met": "1 - S({days}) of the {event}",
+    "waiting": "S({days}) of the {event}",
+    "median_days": "the first day t with S(t) <= 1/2 of the {event}",
+    "mean_days": "the area under S(t) up to day {days} of the {event}",
+}
+_REVENUE = {
+    "net_retention": "(start + expansion - contraction - churn) / start, of MRR",
+    "gross_retention": "(start - contraction - churn) / start, of MRR",
+    "logo_churn": "customers without a contract at the end / customers under contract at the start",
+    "logo_retention": "customers still under contract at the end / customers under contract at the start",
+    "mrr": "monthly amounts of the contracts that run at the end",
+}
+
+
+def formula_of(definition: Followed) -> str:
+    """How such a figure is computed, in one line."""
+    match definition:
+        case CohortRetention():
+            ages = f"age {definition.age}" + (f" to {definition.until_age}" if definition.until_age else "")
+            return f"{_COHORT[definition.value]}, at {ages}"
+        case Lifecycle():
+            return _LIFECYCLE.get(definition.value, f"customers who are {definition.value}")
+        case Survival():
+            event = definition.event.replace("_", " ")
+            return _SURVIVAL[definition.value].format(days=definition.days, event=event)
+        case RevenueRetention():
+            return _REVENUE[definition.value]

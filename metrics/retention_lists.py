@@ -1,0 +1,140 @@
+"""The customers behind figures that follow customers through time."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, assert_never
+
+import polars as pl
+
+from metrics.cohort_lists import cell_customers
+from metrics.event_times import order_rows
+from metrics.frames import Marts
+from metrics.lapse import silent_at, standing
+from metrics.lifecycle import states
+from metrics.periods import Window
+from metrics.recurring import mrr_on
+from metrics.retention_definitions import (
+    CohortRetention,
+    Followed,
+    Lifecycle,
+    RevenueRetention,
+    Survival,
+)
+from metrics.retention_figures import (
+    begun,
+    check_periods,
+    closing_cells,
+    cohort_lives,
+    cohorts_of,
+    compared_days,
+    contracts_of,
+    panel_until,
+)
+
+
+def followed_customers(definition: Followed, marts: Marts, window: Window) -> pl.DataFrame:
+    """The customers behind such a figure: period, customer, and the quantities that it is made of.
+
+    Of a quotient `numerator` and `denominator`, of a count or an amount `value`; of survival `met` and the
+    `days` for which each was followed, of which Kaplan and Meier make the figure. Raises Missing like the
+    figure itself.
+    """
+    return pl.concat(
+        _behind(definition, marts, window, code).with_columns(period=pl.lit(code, pl.Int32))
+        for code in window.periods
+    )
+
+
+def _behind(definition: Followed, marts: Marts, window: Window, code: int) -> pl.DataFrame:
+    one = replace(window, last=code, count=1)
+    match definition:
+        case CohortRetention():
+            return _of_cohorts(definition, marts, one)
+        case Lifecycle():
+            return _of_lifecycle(definition, marts, one)
+        case Survival():
+            rows = begun(definition, marts, one).filter(pl.col("period") == code)
+            met = (pl.col("observed") & (pl.col("duration") <= definition.days)).cast(pl.Int64)
+            return rows.select("customer", met.alias("met"), pl.col("duration").alias("days"))
+        case RevenueRetention():
+            return _of_contracts(definition, marts, one)
+        case _:
+            assert_never(definition)
+
+
+def _of_cohorts(definition: CohortRetention, marts: Marts, window: Window) -> pl.DataFrame:
+    """Every customer of the cohorts whose cell closes in the period; one row for each cohort she is in."""
+    check_periods(window)
+    cohorts = cohorts_of(definition, window)
+    cells = closing_cells(definition, marts, window).filter(
+        pl.col("period") == window.last, ~pl.col("young_history")
+    )
+    every = cohort_lives(marts, cohorts)
+    parts = [
+        cell_customers(every, cohorts, marts.calendar, cohort, definition.age) for cohort in cells["cohort"]
+    ]
+    now = marts.calendar.code(marts.as_of, cohorts.grain)
+    empty = cell_customers(every, cohorts, marts.calendar, now, definition.age).clear()
+    rows = pl.concat([empty, *parts])
+    one = pl.lit(1, pl.Int64)
+    quotients = {
+        "rate": (pl.col("counted").cast(pl.Int64), one),
+        "net_retention": (pl.col("net_amount"), pl.col("first_amount")),
+        "orders_per_customer": (pl.col("orders"), one),
+        "customer_value": (pl.col("so_far"), one),
+    }
+    if definition.value == "revenue":
+        columns = [pl.col("net_amount").alias("value")]
+    else:
+        above, below = quotients[definition.value]
+        columns = [above.alias("numerator"), below.alias("denominator")]
+    return rows.select("customer", *columns).group_by("customer").agg(pl.all().sum())
+
+
+_ACTIVE: Final = ("new", "retained", "reactivated")
+
+
+def _of_lifecycle(definition: Lifecycle, marts: Marts, window: Window) -> pl.DataFrame:
+    check_periods(window, all_time=False)
+    calendar, code = marts.calendar, window.last
+    orders = order_rows(marts).lazy()
+    judged = standing(orders, marts.as_of, quantile=definition.quantile, min_gaps=definition.min_gaps)
+    gone = [
+        silent_at(orders, judged, calendar.end(each, window.grain)).filter("lost")["customer"]
+        for each in (code - 1, code)
+    ]
+    rows = states(panel_until(marts, window), code, lost=(gone[0], gone[1]))
+    now, before = pl.col("now"), pl.col("before")
+    left = before.is_in(_ACTIVE) & ~now.is_in(_ACTIVE)
+    tests: dict[str, Callable[[], list[pl.Expr]]] = {
+        "active": lambda: [now.is_in(_ACTIVE).alias("value")],
+        "churned": lambda: [left.alias("value")],
+        "quick_ratio": lambda: [
+            now.is_in(("new", "reactivated")).alias("numerator"),
+            left.alias("denominator"),
+        ],
+        "lost_share": lambda: [(now == "lost").alias("numerator"), pl.lit(value=True).alias("denominator")],
+    }
+    chosen = tests.get(definition.value, lambda: [(now == definition.value).alias("value")])()
+    return rows.select("customer", *(column.cast(pl.Int64) for column in chosen))
+
+
+def _of_contracts(definition: RevenueRetention, marts: Marts, window: Window) -> pl.DataFrame:
+    check_periods(window, all_time=False)
+    start, end = compared_days(definition, marts, window.last, window.grain)
+    contracts = contracts_of(marts)
+    at_end = mrr_on(contracts, end).collect()
+    if definition.value == "mrr":
+        return at_end.rename({"mrr": "value"})
+    at_start = mrr_on(contracts, start).collect()
+    both = at_start.join(at_end, on="customer", how="left", suffix="_end").with_columns(
+        pl.col("mrr_end").fill_null(0)
+    )
+    kept = {
+        "net_retention": [pl.col("mrr_end"), pl.col("mrr")],
+        "gross_retention": [pl.min_horizontal("mrr", "mrr_end"), pl.col("mrr")],
+        "logo_churn": [(pl.col("mrr_end") == 0).cast(pl.Int64), pl.lit(1, pl.Int64)],
+        "logo_retention": [(pl.col("mrr_end") > 0).cast(pl.Int64), pl.lit(1, pl.Int64)],
+    }
+    above, below = kept[definition.value]
+    return both.select("customer", above.alias("numerator"), below.alias("denominator"))

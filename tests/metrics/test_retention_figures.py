@@ -1,0 +1,235 @@
+"""Definitions that follow customers through time: SQL, tile = list, published numbers, refusals."""
+
+from datetime import date
+
+import duckdb
+import polars as pl
+import pytest
+from pydantic import ValidationError
+
+from config.documents import Document
+from config.load import Located
+from metrics.catalog import Catalog, catalog
+from metrics.figures import compute
+from metrics.frames import Marts
+from metrics.lists import customers_behind
+from metrics.marts import build
+from metrics.periods import Calendar, Grain, Window
+from metrics.retention_definitions import CohortRetention, Followed, Lifecycle, RevenueRetention, Survival
+from metrics.selection import Missing, Selection
+
+CALENDAR = Calendar()
+SAID = {"name": "figure", "label": "Figure", "description": "One.", "unit": "rate"}
+MONTH = Window(Grain.MONTH, 2024 * 12 + 4, 3)
+
+
+def one(definition) -> Catalog:
+    found = catalog([Located(definition, Document("metrics.yaml"))])
+    assert not found.problems
+    return found
+
+
+def figures(definition, marts, window=MONTH, by=None):
+    return compute(one(definition), ["figure"], marts, window, by=by)
+
+
+def cohort(**choices):
+    return CohortRetention(kind="cohort_retention", **SAID, **choices)
+
+
+def followed_names(shipped):
+    return [name for name, plan in shipped.plans.items() if isinstance(plan.definition, Followed)]
+
+
+def sums_of(people, code):
+    rows = people.filter(pl.col("period") == code)
+    return {name: rows[name].sum() for name in rows.columns[3:]}
+
+
+@pytest.mark.parametrize("selection", [Selection(), Selection({"region": ("North",)})])
+def test_the_list_adds_up_to_the_figure(shipped, shop_marts, selection):
+    """Every shipped definition over time; Kaplan and Meier's share is that of the list where all are seen."""
+    marts = shop_marts.select(selection)
+    for name in followed_names(shipped):
+        rows = compute(shipped, [name], marts, MONTH)
+        try:
+            people = customers_behind(shipped, name, marts, MONTH)
+        except Missing:
+            assert rows["value"].null_count() == len(rows)
+            continue
+        for row in rows.filter(pl.col("value").is_not_null()).iter_rows(named=True):
+            sums = sums_of(people, row["period"])
+            if "denominator" in sums:
+                assert float(sums["numerator"]) / float(sums["denominator"]) == pytest.approx(row["value"]), (
+                    name
+                )
+            elif "value" in sums:
+                assert float(sums["value"]) == pytest.approx(row["value"]), name
+
+
+@pytest.mark.parametrize(
+    "value", ["rate", "net_retention", "revenue", "orders_per_customer", "customer_value"]
+)
+def test_every_value_of_cohorts_adds_up(value):
+    definition, marts = cohort(age=1, value=value), shop(random_rows(), date(2024, 8, 31))
+    rows = figures(definition, marts)
+    people = customers_behind(one(definition), "figure", marts, MONTH)
+    assert rows["value"].null_count() == 0
+    for row in rows.iter_rows(named=True):
+        sums = {name: float(total) for name, total in sums_of(people, row["period"]).items()}
+        expected = sums["value"] if "value" in sums else sums["numerator"] / sums["denominator"]
+        assert expected == pytest.approx(row["value"])
+
+
+def lines(rows):
+    frame = pl.DataFrame(rows, schema={"customer_id": pl.String, "ordered_on": pl.Date}, orient="row")
+    return frame.with_row_index("row").select(
+        "customer_id",
+        "ordered_on",
+        order_id=pl.col("row").cast(pl.String),
+        line_id=pl.lit("1"),
+        ordered_at=pl.col("ordered_on").cast(pl.Datetime("us", "UTC")),
+        net_amount=pl.lit("10").cast(pl.Decimal(18, 4)),
+        is_return=pl.lit(value=False),
+    )
+
+
+def shop(rows, as_of):
+    return Marts(build({"order_lines": lines(rows).lazy()}, CALENDAR, as_of), CALENDAR, as_of)
+
+
+def random_rows(n=1500, seed=3):
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    start = date(2023, 1, 1).toordinal()
+    days = [date.fromordinal(start + int(day)) for day in random.integers(0, 600, n)]
+    return [(f"c{who}", day) for who, day in zip(random.integers(0, 300, n), days, strict=True)]
+
+
+def test_cohorts_by_age_equal_sql():
+    """Of those who began two months before, who ordered: DuckDB over the same lines."""
+    rows = random_rows()
+    found = figures(cohort(age=2), shop(rows, date(2024, 8, 31)), Window(Grain.MONTH, 2024 * 12 + 7, 12))
+    frame = pl.DataFrame(rows, schema=["id", "day"], orient="row").to_arrow()
+    assert frame.num_rows
+    theirs = duckdb.sql(
+        """
+        with v as (select id, year(day) * 12 + month(day) - 1 as m from frame),
+             f as (select id, min(m) as c from v group by 1)
+        select c + 2 as period, count(distinct id) filter (m = c + 2) / count(distinct id) as rate
+        from v join f using (id) group by c order by 1
+        """
+    ).fetchall()
+    expected = {int(period): rate for period, rate in theirs}
+    ours = dict(found.filter(pl.col("value").is_not_null()).select("period", "value").iter_rows())
+    assert ours
+    assert ours == pytest.approx({period: expected[period] for period in ours})
+
+
+def test_quarters_hold_the_month_cohorts_that_close_in_them():
+    """A quarter of monthly cohorts is their months taken together."""
+    marts = shop(random_rows(), date(2024, 8, 31))
+    months = figures(cohort(age=1, grain="month"), marts, Window(Grain.MONTH, 2024 * 12 + 5, 3))
+    (quarter,) = figures(cohort(age=1, grain="month"), marts, Window(Grain.QUARTER, 2024 * 4 + 1))["value"]
+    weighted = (months["value"].fill_null(0) * months["n"]).sum() / months["n"].sum()
+    assert quarter == pytest.approx(weighted)
+
+
+def test_a_split_gives_each_value_alone(shop_marts):
+    definition = Lifecycle(kind="lifecycle", **SAID, value="active")
+    split = figures(definition, shop_marts, by="region")
+    for region in ("North", "East"):
+        alone = figures(definition, shop_marts.select(Selection({"region": (region,)})))
+        ours = split.filter(pl.col("by").cast(pl.String) == region)
+        assert ours["value"].to_list() == alone["value"].to_list()
+
+
+def contracts(*rows):
+    return pl.DataFrame(
+        rows,
+        schema={"customer_id": pl.String, "started_on": pl.Date, "ended_on": pl.Date, "amount": pl.Int64},
+        orient="row",
+    ).select(
+        pl.all().exclude("amount"),
+        subscription_id=pl.col("customer_id"),
+        plan=pl.lit("A"),
+        amount=pl.col("amount").cast(pl.Decimal(18, 4)),
+        billing_period=pl.lit("month"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("net_retention", 1.05), ("gross_retention", 0.95), ("logo_retention", 0.75)]
+)
+def test_published_revenue_retention(value, expected):
+    """200,000 less 6,000 churn and 4,000 contraction, 20,000 expansion (dnoise): NRR 105 %, GRR 95 %."""
+    start, turn = date(2023, 1, 1), date(2024, 5, 10)
+    rows = contracts(
+        ("gone", start, turn, 6_000),
+        ("less", start, turn, 14_000),
+        ("less", turn, None, 10_000),
+        ("more", start, turn, 80_000),
+        ("more", turn, None, 100_000),
+        ("same", start, None, 100_000),
+        ("new", turn, None, 70_000),
+    )
+    marts = Marts(
+        build({"subscriptions": rows.lazy()}, CALENDAR, date(2024, 5, 31)), CALENDAR, date(2024, 5, 31)
+    )
+    definition = RevenueRetention(kind="revenue_retention", **SAID, value=value)
+    assert figures(definition, marts)["value"].to_list()[-1] == pytest.approx(expected)
+
+
+def test_a_period_without_anybody_says_so():
+    marts = shop([("a", date(2024, 5, 2))], date(2024, 5, 31))
+    reasons = {
+        "no cohort's period closes in this period": cohort(age=3),
+        "nobody left, so there is nothing to divide by": Lifecycle(
+            kind="lifecycle", **SAID, value="quick_ratio"
+        ),
+        "nobody has been followed for 90 days yet": Survival(
+            kind="survival", **SAID, event="second_order", days=90
+        ),
+        "no source gives `subscriptions`": RevenueRetention(kind="revenue_retention", **SAID, value="mrr"),
+    }
+    for reason, definition in reasons.items():
+        row = figures(definition, marts, Window(Grain.MONTH, 2024 * 12 + 4)).row(0, named=True)
+        assert (row["value"], row["reason"]) == (None, reason)
+
+
+def test_days_that_are_no_periods_are_refused_in_words(shop_marts):
+    window = Window.between(CALENDAR, date(2024, 2, 3), date(2024, 3, 9))
+    row = figures(cohort(age=1), shop_marts, window).row(0, named=True)
+    assert row["reason"].startswith("ask for whole periods")
+
+
+def test_they_are_no_part_of_a_formula(shipped):
+    document = Document("metrics.yaml")
+    from metrics.definitions import Derived
+
+    half = Derived(kind="derived", **SAID, expression="{quick_ratio} / 2")
+    every = [Located(plan.definition, document) for plan in shipped.plans.values()]
+    found = catalog([*every, Located(half, document)])
+    assert "follows customers through time" in found.broken["figure"][0].fault
+
+
+@pytest.mark.parametrize(
+    ("choices", "fault"),
+    [
+        ({"age": 4, "until_age": 2}, "ends at 2, before it begins at 4"),
+        ({"age": 1, "until_age": 3, "returns": "on_or_after"}, "active once within it"),
+        ({"age": -1}, "greater than or equal to 0"),
+    ],
+)
+def test_contradictions_are_refused(choices, fault):
+    with pytest.raises((ValidationError, Exception), match=fault):
+        cohort(**choices)
+
+
+def test_small_figures_are_hidden(shop_marts):
+    rows = figures(CohortRetention(kind="cohort_retention", **SAID, age=1, min_n=10**6), shop_marts)
+    assert rows["value"].null_count() == len(rows)
+    assert {reason for reason in rows["reason"] if "too few" in reason} <= {
+        "fewer than 1000000, too few to show"
+    }

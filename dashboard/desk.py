@@ -148,10 +148,17 @@ class Desk:
     @cached_property
     def first_day(self) -> date:
         """The first day with an order; the as-of day where there are none."""
+        return self._order_day("first_order_on", pl.Series.min)
+
+    @cached_property
+    def last_day(self) -> date:
+        """The last day with an order; the as-of day where there are none."""
+        return self._order_day("last_order_on", pl.Series.max)
+
+    def _order_day(self, column: str, pick: Callable[[pl.Series], object]) -> date:
         people = self.whole.frame("customer_summary")
-        if "first_order_on" not in people.columns:
-            return self.as_of
-        return cast(date | None, people["first_order_on"].min()) or self.as_of
+        days = people[column].drop_nulls() if column in people.columns else pl.Series(dtype=pl.Date)
+        return cast(date, pick(days)) if len(days) else self.as_of
 
     def marts(self, scope: Scope) -> Marts:
         """The marts under the filters of a scope."""

@@ -26,6 +26,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.compression import CompressedScripts
 from dashboard.parts.watch import ADDRESS
 from dashboard.theme import ASSETS
 from dashboard.workspace import PROJECT_VARIABLE, STORE_VARIABLE
@@ -108,7 +109,7 @@ def routes() -> list[BaseRoute]:
 
 def middleware() -> list[Middleware]:
     """What every answer passes through."""
-    return [Middleware(SecurityHeaders)]
+    return [Middleware(SecurityHeaders), Middleware(CompressedScripts)]
 
 
 @asynccontextmanager

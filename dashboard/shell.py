@@ -68,6 +68,7 @@ def _sidebar(page: Page, desk: Desk) -> None:
 def _choices(desk: Desk) -> filter_bar.Choices:
     return filter_bar.Choices(
         first=desk.first_day,
+        last=desk.last_day,
         as_of=desk.as_of,
         refreshed_at=desk.local(desk.manifest),
         attributes=desk.attributes,

@@ -167,9 +167,10 @@ def periods(calendar: Calendar, grain: Grain, first: date, as_of: date) -> list[
     return list(range(calendar.code(as_of, grain), calendar.code(first, grain) - 1, -1))
 
 
-def latest(calendar: Calendar, grain: Grain, first: date, as_of: date) -> int:
-    """The last period that is over; the running one when the data begin in it."""
-    return max(calendar.last_complete(grain, as_of), calendar.code(first, grain))
+def latest(calendar: Calendar, grain: Grain, first: date, last: date, as_of: date) -> int:
+    """The last period that is over and not after the last order; the running one when data begin in it."""
+    over = min(calendar.last_complete(grain, as_of), calendar.code(last, grain))
+    return max(over, calendar.code(first, grain))
 
 
 def parameter(attribute: str) -> str:

@@ -22,9 +22,10 @@ MAIN: Final = ("region", "channel")
 
 @dataclass(frozen=True)
 class Choices:
-    """What there is to choose from: the span of the data, the values of attributes and of categories."""
+    """What there is to choose from: the days of the first and the last order, values, categories."""
 
     first: date
+    last: date
     as_of: date
     refreshed_at: datetime
     attributes: Mapping[str, tuple[str, ...]]
@@ -80,7 +81,7 @@ def _grain_changed() -> None:
 
 
 def _period(choices: Choices, reader: Reader, grain: Grain) -> int:
-    latest = state.latest(reader.calendar, grain, choices.first, choices.as_of)
+    latest = state.latest(reader.calendar, grain, choices.first, choices.last, choices.as_of)
     options = state.periods(reader.calendar, grain, choices.first, choices.as_of)
     _pin(latest, _name(reader, choices, latest, grain))
     chosen = st.selectbox(

@@ -8,6 +8,7 @@ from html import escape
 import streamlit as st
 
 from dashboard.charts.spark import sparkline
+from dashboard.parts.markup import marked
 from dashboard.text import gettext as _
 from dashboard.tiles import Tile
 
@@ -41,7 +42,7 @@ def _face(tile: Tile) -> str:
 
 
 def _needs(tile: Tile) -> str:
-    return f'<p class="needs">{escape(sentence(tile.figure.reason or ""))}</p>'
+    return f'<p class="needs">{marked(sentence(tile.figure.reason or ""))}</p>'
 
 
 def sentence(reason: str) -> str:

@@ -66,7 +66,8 @@ def render() -> None:
     exported = partial(export, "overview", partial(desk.exported, METRICS, scope))
     markup.head(_("Overview"), desk.read.chosen(scope), exported)
     filter_bar.ignored_note()
-    tiles = {tile.name: tile for tile in desk.tiles(METRICS, scope)}
+    with st.skeleton(height=520):
+        tiles = {tile.name: tile for tile in desk.tiles(METRICS, scope)}
     for title, words, group in GOALS:
         markup.section(_(title), _(words))
         kpi_row([tiles[name] for name in group], partial(open_details, scope))

@@ -57,7 +57,7 @@ def trend_card(desk: Desk, name: str, scope: Scope) -> Drawn:
         periods=periods,
         ticks=[reader.tick(code, scope.grain) for code in series.periods],
         values=series.values,
-        prior=None if np.isnan(series.prior).all() else series.prior,
+        prior=series.prior if np.count_nonzero(~np.isnan(series.prior)) > 1 else None,
         running=series.running,
         name=metric.label,
         prior_name=_("Prior year"),

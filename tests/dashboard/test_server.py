@@ -1,12 +1,16 @@
 import asyncio
+import gzip
 import json
+from pathlib import Path
 
 import pytest
+import streamlit
 
 from dashboard import server, warm
+from dashboard.compression import CompressedScripts
 
 
-def answer(app, path="/"):
+def answer(app, path="/", client=("127.0.0.1", 5), headers=()):
     """Status, headers and body of a GET, without a network."""
     sent, asked = [], []
 
@@ -22,7 +26,8 @@ def answer(app, path="/"):
     scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "root_path": ""}
     scope |= {
         "query_string": b"",
-        "headers": [],
+        "headers": list(headers),
+        "client": client,
         "scheme": "http",
         "http_version": "1.1",
         "server": ("x", 80),
@@ -87,3 +92,33 @@ def test_assets_are_kept_by_the_browser():
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_the_address_is_the_one_asked_for(host):
     assert server.settings(host, 8600)["server.address"] == host
+
+
+async def plain(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"plain"})
+
+
+GZIP = [(b"accept-encoding", b"gzip, br")]
+SCRIPT = sorted((Path(streamlit.__file__).parent / "static" / "static" / "js").glob("*.js"))[0]
+
+
+def test_scripts_are_compressed_for_other_machines():
+    app = CompressedScripts(plain)
+    _status, headers, body = answer(app, f"/static/js/{SCRIPT.name}", ("10.0.0.7", 5), GZIP)
+    assert headers["content-encoding"] == "gzip"
+    assert gzip.decompress(body) == SCRIPT.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("path", "client", "accepted"),
+    [
+        (f"/static/js/{SCRIPT.name}", ("127.0.0.1", 5), GZIP),
+        (f"/static/js/{SCRIPT.name}", ("10.0.0.7", 5), []),
+        ("/static/js/none.js", ("10.0.0.7", 5), GZIP),
+        ("/static/js/../../config.py", ("10.0.0.7", 5), GZIP),
+        ("/", ("10.0.0.7", 5), GZIP),
+    ],
+)
+def test_anything_else_is_passed_on(path, client, accepted):
+    assert answer(CompressedScripts(plain), path, client, accepted)[2] == b"plain"

@@ -14,17 +14,20 @@ from dashboard.state import HISTORY, Scope
 from metrics.event_times import Event, beginnings_facts, lives_until, order_rows
 from metrics.frames import Marts
 from metrics.hazards import Hazards, hazards
-from metrics.lapse import HISTORY_MONTHS, false_lapses, history_months, silent_at, standing, stocks
+from metrics.lapse import false_lapses, silent_at, standing, stocks
 from metrics.lifecycle import flows, states
 from metrics.patterns import Windows, busiest, compared, movements
 from metrics.periods import Grain, Window
 from metrics.recurring import movements as contract_movements
 from metrics.recurring import overlapping, renewals
 from metrics.relations import PANEL, RELATIONS
+from metrics.retention_shifts import shifts
+from metrics.seasons import HISTORY_MONTHS, history_months, seasonal, standing_out
 from metrics.survival import life_table, log_rank
 
 SEASON_BY: Final = "channel"
 """The attribute whose values have seasons of their own, where the data have it."""
+LEVEL: Final = 0.05
 _PANEL: Final = frozenset({"orders", "is_first", "active_before", "net_amount"})
 
 
@@ -224,3 +227,32 @@ def patterns(desk: Desk, scope: Scope, windows: Windows) -> tuple[pl.DataFrame, 
         )
 
     return desk.kept(f"patterns {windows} {scope.filters}", made)
+
+
+def seasons_that_stand_out(desk: Desk, scope: Scope) -> pl.DataFrame:
+    """The months that stand out by their seasonal customers: see `metrics.seasons.standing_out`."""
+    marts = desk.marts(scope)
+
+    def made() -> pl.DataFrame:
+        orders = order_rows(marts).lazy()
+        found = standing_out(seasonal(orders, desk.as_of), orders, desk.as_of)
+        return found.filter("stands_out")
+
+    return desk.kept(f"seasons {scope.filters}", made)
+
+
+def retention_shifts(desk: Desk, scope: Scope) -> pl.DataFrame:
+    """Where retention moved apart from that of the others: nine months against the same ones last year.
+
+    Values whose q-value is below one in twenty, the surest first.
+    """
+    a_year = {Grain.WEEK: 26, Grain.MONTH: 9, Grain.QUARTER: 3, Grain.YEAR: 1}[scope.grain]
+    back = scope.period - desk.calendar.year_before(scope.period, scope.grain)
+    attributes = list(desk.attributes)
+    question = f"shifts {scope.grain} {scope.period} {scope.filters}"
+
+    def made() -> pl.DataFrame:
+        found = shifts(desk.marts(scope), scope.grain, scope.period, attributes, count=a_year, back=back)
+        return found.filter(pl.col("q_value") < LEVEL)
+
+    return desk.kept(question, made)

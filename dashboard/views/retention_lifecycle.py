@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from functools import partial
 from typing import Final
 
@@ -16,6 +17,7 @@ from dashboard.desk import Desk
 from dashboard.parts import markup, states
 from dashboard.parts.chart_card import Card, chart_card
 from dashboard.parts.customer_list import customer_list
+from dashboard.parts.filter_bar import heading
 from dashboard.parts.markup import Column
 from dashboard.state import GRAINS, Scope
 from dashboard.text import gettext as _
@@ -65,6 +67,7 @@ def render(desk: Desk, scope: Scope) -> None:
     with right:
         chart_card(*_flow(desk, scope))
     _matrix(desk, scope)
+    _shifts(desk, scope)
     _judgement(desk, scope)
     _customers(desk, scope)
 
@@ -219,7 +222,51 @@ def _judgement(desk: Desk, scope: Scope) -> None:
             seasonal=show.decimal(seasonal, 0),
         )
     )
+    for row in asked.seasons_that_stand_out(desk, scope).iter_rows(named=True):
+        month = desk.show.month_alone(date(2024, row["month"], 1))
+        said = _("{month} stands out: {n} customers buy around it only, {expected} would by chance.")
+        markup.notice(
+            said.format(
+                month=month,
+                n=show.decimal(row["customers"], 0),
+                expected=show.decimal(row["expected"], 0),
+            )
+        )
     _tested(desk, scope)
+
+
+def _shifts(desk: Desk, scope: Scope) -> None:
+    """Whose retention moved apart from everybody else's."""
+    show = desk.show
+    markup.section(
+        _("Where retention moved"),
+        _("Against all others, nine months up to {period} against the same ones last year").format(
+            period=desk.read.period(scope.period, scope.grain, long=True)
+        ),
+    )
+    found = asked.retention_shifts(desk, scope)
+    if found.is_empty():
+        markup.note(_("Nobody's retention moved apart from that of the others by more than chance makes."))
+        return
+    heads = [Column(_("Who")), Column(_("Last year"), "number"), Column(_("Now"), "number")]
+    heads += [Column(_("Others last year"), "number"), Column(_("Others now"), "number")]
+    heads += [Column(_("Moved apart"), "number"), Column(_("95 % interval")), Column("n", "number")]
+    rows = [_shift(desk, row) for row in found.iter_rows(named=True)]
+    st.html(markup.table(heads, rows, _("Where retention moved")))
+    markup.note(_("At most one in twenty of these rows by chance (Benjamini-Hochberg). n: customers asked."))
+
+
+def _shift(desk: Desk, row: Mapping[str, object]) -> list[str]:
+    show = desk.show
+    rates = (float(str(row[name])) for name in ("reference", "now", "others_reference", "others_now"))
+    shift, lower, upper = (show.change(float(str(row[name])), "rate") for name in ("shift", "lower", "upper"))
+    return [
+        f"{heading(str(row['attribute']))}: {row['value']}",
+        *(show.percent(rate) for rate in rates),
+        shift,
+        f"{lower} {_('to')} {upper}",
+        show.decimal(int(str(row["n"])), 0),
+    ]
 
 
 def _tested(desk: Desk, scope: Scope) -> None:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.lapse import false_lapses, gaps, lapse_days, repurchase_curve, seasonal
+from metrics.lapse import false_lapses, gaps, lapse_days, repurchase_curve
 from metrics.lifecycle import flows, transitions
 from metrics.panels import with_neighbours
+from metrics.seasons import seasonal
 from metrics.survival import life_table, survival_at
 
 START = date(2024, 1, 1)

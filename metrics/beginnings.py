@@ -44,7 +44,10 @@ def beginning(marts: Marts, grain: Grain) -> Beginning:
     day of the data. By counts: when the first period has over 1.5 times the new customers of the later ones
     (their median). Then the periods are pale within which nine in ten of the gaps between orders end.
     """
-    people = marts.frame("customer_summary").filter(pl.col("first_order_on").is_not_null())
+    people = marts.frame("customer_summary")
+    if "first_order_on" not in people.columns:
+        return Beginning(None, "none")
+    people = people.filter(pl.col("first_order_on").is_not_null())
     first_on = people["first_order_on"].min()
     if not isinstance(first_on, date):
         return Beginning(None, "none")

@@ -102,7 +102,7 @@ def _grid(lives: pl.DataFrame, cohorts: Cohorts, calendar: Calendar, as_of: date
         return _rolling_eligible(ages, firsts, cohorts.grain, as_of)
     ends = ages.select(pl.col("cohort") + pl.col("until_age")).to_series()
     last_days = {code: calendar.end(code, cohorts.grain) for code in ends.unique()}
-    closes = ends.replace_strict(last_days, return_dtype=pl.Date).cast(pl.Date)  # an empty map keeps the dtype
+    closes = ends.replace_strict(last_days, return_dtype=pl.Date).cast(pl.Date)  # nothing to map
     over = pl.col("closes_on") <= as_of
     return ages.with_columns(closes_on=closes).with_columns(
         complete=over, eligible=pl.when(over).then("size").otherwise(0)

@@ -10,7 +10,7 @@ from typing import Final
 
 from dashboard import data, state
 from dashboard.pages import PAGES
-from dashboard.state import Scope
+from dashboard.state import GRAINS, Scope
 from metrics.periods import Grain
 
 _log: Final = logging.getLogger("rapport")
@@ -28,21 +28,23 @@ def is_warm() -> bool:
 
 
 def _warm_up() -> None:
-    """Prepare the start page, then take what is loaded out of the collection that follows every click."""
-    try:
-        _prepare()
-    except Exception:
-        _log.exception("warm-up failed")
-    gc.collect()
-    gc.freeze()
-    _warm.set()
+    """Prepare the start page, then its other period lengths, so that the first choice of one is quick too."""
+    for grain in (Grain.MONTH, *(grain for grain in GRAINS if grain is not Grain.MONTH)):
+        try:
+            _prepare(grain)
+        except Exception:
+            _log.exception("warm-up failed")
+        # What is loaded by now is taken out of the collection that Streamlit runs after every click.
+        gc.collect()
+        gc.freeze()
+        _warm.set()
 
 
-def _prepare() -> None:
+def _prepare(grain: Grain) -> None:
     # Streamlit imports this module with the first chart, which takes longer than drawing it.
-    import_module("plotly.graph_objs").Figure  # noqa: B018  # asking for it imports it
+    import_module("plotly.graph_objs").Figure  # noqa: B018
     view = import_module(PAGES[0].view)
     desk = data.open_desk()
     if desk is not None:
-        latest = state.latest(desk.calendar, Grain.MONTH, desk.first_day, desk.last_day, desk.as_of)
-        view.prepare(desk, Scope(Grain.MONTH, latest))
+        latest = state.latest(desk.calendar, grain, desk.first_day, desk.last_day, desk.as_of)
+        view.prepare(desk, Scope(grain, latest))

@@ -42,7 +42,10 @@ def _face(tile: Tile) -> str:
 
 
 def _needs(tile: Tile) -> str:
-    return f'<p class="needs">{marked(sentence(tile.figure.reason or ""))}</p>'
+    """Why there is no figure, and where a source would be named."""
+    reason = tile.figure.reason or ""
+    remedy = _(" Map one in `sources.yaml`.") if reason.startswith("no source gives") else ""
+    return f'<p class="needs">{marked(sentence(reason) + remedy)}</p>'
 
 
 def sentence(reason: str) -> str:

@@ -149,7 +149,7 @@ def _step_words() -> dict[str, str]:
     steps = _steps()
     return {
         steps["new"]: _("revenue of customers whose first order of all falls into the period"),
-        steps["reactivated"]: _("of customers who ordered earlier, but not in the period before"),
+        steps["reactivated"]: _("that of customers who ordered earlier, but not in the period before"),
         steps["expansion"]: _("the rise at customers active in both periods"),
         steps["contraction"]: _("the fall at customers active in both periods"),
         steps["lost"]: _("what customers brought who did not order again in this period"),

@@ -237,7 +237,6 @@ def _judgement(desk: Desk, scope: Scope) -> None:
 
 def _shifts(desk: Desk, scope: Scope) -> None:
     """Whose retention moved apart from everybody else's."""
-    show = desk.show
     markup.section(
         _("Where retention moved"),
         _("Against all others, nine months up to {period} against the same ones last year").format(

@@ -26,8 +26,8 @@ from narwhals.stable.v2.typing import IntoLazyFrame
 from connectors.tables import dtypes
 from metrics.events import complete, event_marts
 from metrics.money import units
-from metrics.orders import orders_of, with_selling
-from metrics.panels import EVERY_SUM, in_money, panel, with_derived, without
+from metrics.orders import FLAGS, orders_of, with_selling
+from metrics.panels import EVERY_SUM, by_period, in_money, panel, with_derived, without
 from metrics.people import customer_summary, customer_totals, enum_of, numbered
 from metrics.periods import Calendar, Grain
 from metrics.rollup import (
@@ -252,7 +252,8 @@ def _part(rolled: pl.DataFrame, order_ids: pl.Series, coding: _Coding, home: pl.
     orders = orders_of(rows, dimensions)
     totals = customer_totals(orders, rows, dimensions)
     ids = order_ids.gather(orders["order"]).alias("order_id")
-    return _Part(rows.drop(dimensions), orders.with_columns(ids), totals, len(order_ids))
+    narrow = rows.drop(dimensions).with_columns(pl.col(FLAGS).cast(pl.Int8))
+    return _Part(narrow, orders.with_columns(ids), totals, len(order_ids))
 
 
 def _add(parts: _Parts, part: _Part) -> None:
@@ -286,8 +287,8 @@ def _panel(orders: pl.LazyFrame, calendar: Calendar, grain: Grain) -> pl.LazyFra
     """The panel of a grain, computed when it is asked for."""
 
     def made(rows: pl.LazyFrame) -> pl.DataFrame:
-        given = rows.select("customer", "ordered_on", *EVERY_SUM).collect()
+        given = rows.select("customer", "ordered_on", *EVERY_SUM).collect(engine="in-memory")
         period = given.select(calendar.codes(pl.col("ordered_on"), grain)).to_series()
-        return in_money(panel(given, period).lazy()).collect()
+        return by_period(panel(given, period))
 
-    return pl.defer(lambda: made(orders), schema=made(orders.clear()).schema)
+    return in_money(pl.defer(lambda: made(orders), schema=made(orders.clear()).schema))

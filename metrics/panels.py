@@ -34,11 +34,11 @@ NEEDED: Final = ("orders", "first_orders", "net_amount")
 def panel(
     orders: pl.DataFrame, period: pl.Series, split: Sequence[str] = (), columns: Sequence[str] = EVERY_SUM
 ) -> pl.DataFrame:
-    """Sums of order rows by customer and period, with the neighbour columns; sorted by (period, customer).
+    """Sums of order rows by customer and period, with the neighbour columns; sorted as the orders are.
 
     `orders` are sorted by (split, customer, ordered_on), `period` is that of each row, money is in units. The
-    rows of unknown customers make one row a period, its customer null and last. `columns` are summed, and
-    whatever the neighbours need.
+    rows of unknown customers make one row a period, its customer null. `columns` are summed, and whatever the
+    neighbours need.
 
     `is_first`: the customer's first order ever falls into the period. `active_before` and `active_next`: the
     customer ordered in the period just before or after. `net_before`: the customer's net amount in the period
@@ -47,8 +47,13 @@ def panel(
     at = starts(*(orders[name] for name in (*split, "customer")), period)
     keys = [*(orders[name].gather(at) for name in (*split, "customer")), period.gather(at).alias("period")]
     summed = [name for name in EVERY_SUM if name in columns or name in NEEDED]
-    rows = with_neighbours(pl.DataFrame([*keys, *sums(orders, summed, at)]), split)
-    return rows[stable_order(rows["period"])]
+    return with_neighbours(pl.DataFrame([*keys, *sums(orders, summed, at)]), split)
+
+
+def by_period(rows: pl.DataFrame) -> pl.DataFrame:
+    """A panel sorted by (period, customer), unknown customers last; takes the columns away from `rows`."""
+    order = pl.Series(stable_order(rows["period"]))
+    return pl.DataFrame([rows.drop_in_place(name).gather(order) for name in rows.columns])
 
 
 def with_neighbours(rows: pl.DataFrame, split: Sequence[str] = ()) -> pl.DataFrame:

@@ -62,6 +62,8 @@ def _sum(column: pl.Series, at: Whole) -> pl.Series:
             return pl.Series(column.name, [None], dtype=column.dtype).new_from_index(0, len(at))
         column = column.fill_null(0)
     values = column.to_numpy()
+    if values.dtype.itemsize < 4:
+        values = values.astype(np.int32)
     return pl.Series(column.name, np.add.reduceat(values, at, dtype=values.dtype) if len(at) else values[:0])
 
 

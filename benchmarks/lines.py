@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 import polars as pl
+from numpy.typing import NDArray
 
 COLUMNS = (
     "order_id",
@@ -24,7 +25,10 @@ COLUMNS = (
     "channel",
 )
 _START = 1_640_995_200  # 2022-01-01
-_SECONDS = 3 * 365 * 86_400
+_YEAR = 365 * 86_400
+_SECONDS = 3 * _YEAR
+
+Whole = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -69,29 +73,52 @@ def csv(size: Size) -> Path:
 
 
 def shop_lines(size: Size, seed: int = 1) -> pl.DataFrame:
-    """About 2.3 lines an order and 4.3 orders a customer over three years; 5 % of the lines are returns."""
+    """Lines of a shop like that of the demonstration, in the order of time.
+
+    Every customer has one order, the rest go to customers by a rate that varies from one to the next, within
+    a life of a year on average: 2.3 lines an order, 4.3 orders a customer, most of whom have fewer. Half of
+    the lines are of their order's own category, 5 % are returns.
+    """
     random = np.random.default_rng(seed)
-    n = size.lines
-    draws = np.sort(random.integers(0, n // 2, n))
-    starts = np.r_[True, draws[1:] != draws[:-1]]
-    order = np.cumsum(starts) - 1
+    order, line = _numbered_lines(random, size.lines)
     orders = int(order[-1]) + 1
-    first = np.maximum.accumulate(np.where(starts, np.arange(n), 0))
-    price = random.integers(100, 20_000, n)
+    customer, at = _placed_orders(random, orders, size.customers)
+    n = len(order)
+    own = random.random(n) < 0.5
     raw = pl.DataFrame(
         {
             "order": order,
-            "line": np.arange(n) - first + 1,
-            "customer": random.integers(0, size.customers, orders)[order],
-            "at": (np.sort(random.integers(0, _SECONDS, orders))[order] + _START) * 1_000_000,
-            "product": random.integers(0, 2000, n),
+            "line": line,
+            "customer": customer[order],
+            "at": (at[order] + _START) * 1_000_000,
+            "product": np.where(own, random.integers(0, 20, orders)[order], random.integers(0, 2000, n)),
             "units": random.integers(1, 5, n),
-            "price": price,
-            "channel": random.integers(0, 4, n),
+            "price": random.integers(100, 20_000, n),
+            "channel": random.integers(0, 4, orders)[order],
             "back": random.random(n) < 0.05,
         }
     )
     return raw.select(_theirs()).select(COLUMNS)
+
+
+def _numbered_lines(random: np.random.Generator, lines: int) -> tuple[Whole, Whole]:
+    """The order of each line, and its number within it."""
+    draws = np.sort(random.integers(0, lines // 2, lines))
+    starts = np.r_[True, draws[1:] != draws[:-1]]
+    first = np.maximum.accumulate(np.where(starts, np.arange(lines), 0))
+    return np.cumsum(starts) - 1, np.arange(lines) - first + 1
+
+
+def _placed_orders(random: np.random.Generator, orders: int, customers: int) -> tuple[Whole, Whole]:
+    """Who places each order and in which second, in the order of time."""
+    joined = random.integers(0, _SECONDS, customers)
+    left = np.minimum(joined + random.exponential(_YEAR, customers), _SECONDS)
+    weight = random.gamma(0.7, 1.0, customers) * (left - joined)
+    later = random.choice(customers, orders - customers, p=weight / weight.sum())
+    when = joined[later] + random.random(len(later)) * (left - joined)[later]
+    at = np.r_[joined, when.astype(np.int64)]
+    by_time = np.argsort(at)
+    return np.r_[np.arange(customers), later][by_time], at[by_time]
 
 
 def _theirs() -> list[pl.Expr]:

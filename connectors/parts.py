@@ -25,7 +25,9 @@ from connectors.manifest import Entry, Part
 
 PART_ROWS: Final = 1_000_000
 ROW_GROUP_ROWS: Final = 250_000
-_ZSTD_LEVEL: Final = 1  # a third faster to write than the default, five per cent larger
+_COMPRESSION: Final = (
+    "lz4"  # half as large again as zstd, read in half the time and written in three quarters
+)
 _DRIFT: Final = 1.5  # parts may grow or shrink by this factor before the table is cut anew
 _MANY_ROWS: Final = 50_000
 _AT_ONCE: Final = 2  # parts in memory: while one is hashed, which takes one processor, another is written
@@ -83,8 +85,7 @@ class PartWriter:
     def mart(self, name: str, rows: pl.LazyFrame | pl.DataFrame, hashed: str) -> Entry:
         """The rows in their own order as one part; `hashed` stands for all that they were computed from."""
         path = self._path(self._written_so_far(), name)
-        # Marts are read all day and written once: lz4 reads twice as fast as zstd at half the size again.
-        rows.lazy().sink_parquet(path, compression="lz4", row_group_size=ROW_GROUP_ROWS)
+        rows.lazy().sink_parquet(path, compression=_COMPRESSION, row_group_size=ROW_GROUP_ROWS)
         part = self._part(path, _height(pl.scan_parquet(path)), hashed)
         return Entry(rows=part.rows, hash=hashed, parts=(part,))
 
@@ -127,9 +128,7 @@ class PartWriter:
 
     def _written(self, number: int, name: str, frame: pl.DataFrame, hashed: str) -> Part:
         path = self._path(number, name)
-        frame.write_parquet(
-            path, compression="zstd", compression_level=_ZSTD_LEVEL, row_group_size=ROW_GROUP_ROWS
-        )
+        frame.write_parquet(path, compression=_COMPRESSION, row_group_size=ROW_GROUP_ROWS)
         return self._part(path, frame.height, hashed)
 
     def _written_so_far(self) -> int:
@@ -155,7 +154,8 @@ def in_order(frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     if not keys or frame.height < _MANY_ROWS or frame.schema[keys[0]] != pl.String:
         return frame.sort(keys) if keys else frame
     whole = frame.rechunk()  # rows are picked three times faster from one chunk than from several
-    quick = whole[np.argsort(_leading_bytes(whole[keys[0]]), kind="stable")]
+    order = np.argsort(_leading_bytes(whole[keys[0]]), kind="stable").astype(np.uint32)
+    quick = whole[pl.Series(order)]
     return quick if quick[keys[0]].is_sorted() else frame.sort(keys)
 
 

@@ -222,14 +222,24 @@ def _proportional(model: PHReg, beta: Floats, times: Floats, events: NDArray[np.
 
 
 def _schoenfeld(model: PHReg, beta: Floats, times: Floats, events: NDArray[np.bool_]) -> Floats:
-    """What each event's covariates are above the mean of those at risk, one row an event."""
+    """What each event's covariates are above the mean of those at risk, one row an event.
+
+    Events of one day leave the risk set one after the other (Efron), none of them first.
+    """
     x = np.asarray(model.exog, dtype=np.float64)
+    weight = np.exp(x @ beta)
     order = np.argsort(-times, kind="stable")
-    weight = np.exp(x @ beta)[order]
-    mass = np.cumsum(weight)
-    weighted = np.cumsum(weight[:, None] * x[order], axis=0)
-    last = np.searchsorted(-times[order], -times[events], side="right") - 1
-    return np.asarray(x[events] - weighted[last] / mass[last, None], dtype=np.float64)
+    mass = np.cumsum(weight[order])
+    weighted = np.cumsum(weight[order, None] * x[order], axis=0)
+    residuals = x[events].copy()
+    for day in np.unique(times[events]):
+        last = int(np.searchsorted(-times[order], -day, side="right")) - 1
+        who = events & (times == day)
+        left = np.arange(who.sum()) / who.sum()
+        still = mass[last] - left * weight[who].sum()
+        means = (weighted[last] - left[:, None] * (weight[who, None] * x[who]).sum(axis=0)) / still[:, None]
+        residuals[times[events] == day] -= means.mean(axis=0)
+    return residuals
 
 
 def _table(terms: Sequence[Term], fit: _Fit, level: float) -> pl.DataFrame:

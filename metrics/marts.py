@@ -42,7 +42,7 @@ from metrics.rollup import (
     opened,
 )
 
-PART_LINES: Final = 1_000_000
+PART_LINES: Final = 400_000
 _AT_ONCE: Final = 2
 """Parts that are worked on side by side, since some steps take one processor alone."""
 

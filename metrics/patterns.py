@@ -186,13 +186,15 @@ def _season(daily: Floats) -> Floats:
     """The weight of each day, from the year before it."""
     size = len(daily)
     weights = np.ones(size)
+    if size <= YEAR:
+        return weights
     smooth = np.convolve(daily, np.full(7 * _SMOOTH, 1 / (7 * _SMOOTH)), mode="same")
     level = np.convolve(daily, np.full(YEAR, 1 / YEAR), mode="same")
     half = YEAR // 2
     known = (level * 7 >= 20) & (np.arange(size) >= half) & (np.arange(size) < size - half)
     ratio = np.divide(smooth, level, out=np.ones(size), where=known)
     filled = _seasons_of_edges(ratio, known)
-    weights[YEAR:] = filled[:-YEAR] if size > YEAR else weights[YEAR:]
+    weights[YEAR:] = filled[:-YEAR]
     return weights
 
 

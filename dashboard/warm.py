@@ -42,7 +42,7 @@ def _warm_up() -> None:
 
 def _prepare(grain: Grain) -> None:
     # Streamlit imports this module with the first chart, which takes longer than drawing it.
-    import_module("plotly.graph_objs").Figure  # noqa: B018
+    import_module("plotly.graph_objs").Figure  # noqa: B018 - touching it is what imports
     view = import_module(PAGES[0].view)
     desk = data.open_desk()
     if desk is not None:

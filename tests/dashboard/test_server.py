@@ -1,6 +1,7 @@
 import asyncio
 import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,8 @@ def answer(app, path="/", client=("127.0.0.1", 5), headers=()):
         "http_version": "1.1",
         "server": ("x", 80),
     }
-    asyncio.run(app(scope, receive, send))
+    with ThreadPoolExecutor(1) as beside:  # the browser tests keep a loop running in this thread
+        beside.submit(asyncio.run, app(scope, receive, send)).result()
     head = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], head, b"".join(message.get("body", b"") for message in sent[1:])
 

@@ -70,7 +70,7 @@ def _provide_demo(folder: Path) -> None:
     """Generate the demo beside its place and move it there, so that a half-written one is never seen."""
     if folder.is_dir():
         return
-    from connectors import demo
+    from connectors.demo import project as demo
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".demo-", dir=folder.parent))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from connectors import demo
+from connectors.demo import project as demo
 from dashboard.commands.terminal import CannotRun, progress, show, show_json
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from config.load import read
 from config.model import Project
-from connectors.demo import write
-from connectors.demo_truths import catalogue, truths
+from connectors.demo.project import write
+from connectors.demo.truths import catalogue, truths
 from connectors.sources import find_sources
 
 MONEY = ("list_amount", "paid", "cost")
@@ -73,7 +73,7 @@ def test_settings_are_good(project):
 
 
 def test_large_projects_have_their_orders_as_parquet(tmp_path, monkeypatch):
-    monkeypatch.setattr("connectors.demo.BLOCK", 300)
+    monkeypatch.setattr("connectors.demo.project.BLOCK", 300)
     write(tmp_path, customers=700, months=14)
     orders = {source.name: source for source in find_sources(tmp_path).sources}["orders"]
     assert (orders.kind, orders.location) == ("parquet", "data/orders-*.parquet")

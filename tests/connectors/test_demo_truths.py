@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 from scipy.stats import binom
 
-from connectors.demo import END, SEED, write
-from connectors.demo_calendar import History
-from connectors.demo_people import people
-from connectors.demo_purchases import Story, served, story
-from connectors.demo_survey import surveyed
-from connectors.demo_truths import Truths, catalogue, comments, control, names, truths
-from connectors.demo_world import World
+from connectors.demo.calendar import History
+from connectors.demo.people import people
+from connectors.demo.project import END, SEED, write
+from connectors.demo.purchases import Story, served, story
+from connectors.demo.survey import surveyed
+from connectors.demo.truths import Truths, catalogue, comments, control, names, truths
+from connectors.demo.world import World
 
 DIMENSIONS = ("T", "REL", "RES", "ASS", "EMP")
 FAILURE = date(2025, 10, 1)

@@ -3,12 +3,12 @@
 import numpy as np
 import polars as pl
 
-from connectors.demo import END
-from connectors.demo_calendar import History
-from connectors.demo_people import people
-from connectors.demo_purchases import story
-from connectors.demo_truths import catalogue, comments, names, truths
-from connectors.demo_world import World
+from connectors.demo.calendar import History
+from connectors.demo.people import people
+from connectors.demo.project import END
+from connectors.demo.purchases import story
+from connectors.demo.truths import catalogue, comments, names, truths
+from connectors.demo.world import World
 from metrics.lifetime.history import compress, history
 from metrics.lifetime.paretonbd import ParetoNBD
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from connectors.demo_files import write_csv
-from connectors.demo_world import World
+from connectors.demo.files import write_csv
+from connectors.demo.world import World
 
 _FIRST = 9_000_001
 """Number of the first document that exists in no other row."""

@@ -3,12 +3,12 @@
 import numpy as np
 import polars as pl
 
-from connectors.demo_baskets import Lines, sku
-from connectors.demo_calendar import Flags, Floats, Ints, whole
-from connectors.demo_files import code, money
-from connectors.demo_orders import DAY, HEAVY, RETURNS, Orders
-from connectors.demo_people import People
-from connectors.demo_world import World, labels
+from connectors.demo.baskets import Lines, sku
+from connectors.demo.calendar import Flags, Floats, Ints, whole
+from connectors.demo.files import code, money
+from connectors.demo.orders import DAY, HEAVY, RETURNS, Orders
+from connectors.demo.people import People
+from connectors.demo.world import World, labels
 
 
 def receipts(

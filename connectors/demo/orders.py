@@ -4,11 +4,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from connectors.demo_calendar import Flags, Floats, History, Ints
-from connectors.demo_people import People
-from connectors.demo_purchases import Purchases
-from connectors.demo_truths import Truths
-from connectors.demo_world import World
+from connectors.demo.calendar import Flags, Floats, History, Ints
+from connectors.demo.people import People
+from connectors.demo.purchases import Purchases
+from connectors.demo.truths import Truths
+from connectors.demo.world import World
 
 DAY = 1440
 """Minutes of a day."""

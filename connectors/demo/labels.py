@@ -3,14 +3,14 @@
 import numpy as np
 import polars as pl
 
-from connectors.demo_answers import response_ids
-from connectors.demo_calendar import Ints
-from connectors.demo_files import code
-from connectors.demo_orders import TRAITS
-from connectors.demo_people import People
-from connectors.demo_purchases import CAUSES, Story, served
-from connectors.demo_survey import DIMENSIONS, Answers
-from connectors.demo_world import World, labels
+from connectors.demo.answers import response_ids
+from connectors.demo.calendar import Ints
+from connectors.demo.files import code
+from connectors.demo.orders import TRAITS
+from connectors.demo.people import People
+from connectors.demo.purchases import CAUSES, Story, served
+from connectors.demo.survey import DIMENSIONS, Answers
+from connectors.demo.world import World, labels
 
 
 def customer_labels(tale: Story, trait: Ints, people: People, world: World) -> pl.DataFrame:

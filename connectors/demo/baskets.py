@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from connectors.demo_calendar import Flags, Floats, Ints, whole
-from connectors.demo_orders import DISCOUNT, LIMIT, SERVICE, Orders, recent
-from connectors.demo_people import People
-from connectors.demo_truths import Catalogue
-from connectors.demo_world import World
+from connectors.demo.calendar import Flags, Floats, Ints, whole
+from connectors.demo.orders import DISCOUNT, LIMIT, SERVICE, Orders, recent
+from connectors.demo.people import People
+from connectors.demo.truths import Catalogue
+from connectors.demo.world import World
 
 _MOST_LINES = 6
 

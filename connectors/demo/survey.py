@@ -6,10 +6,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from connectors.demo_calendar import Flags, Floats, Ints, whole
-from connectors.demo_people import BANDS, People
-from connectors.demo_purchases import CAUSES, Purchases, Story, served
-from connectors.demo_world import World
+from connectors.demo.calendar import Flags, Floats, Ints, whole
+from connectors.demo.people import BANDS, People
+from connectors.demo.purchases import CAUSES, Purchases, Story, served
+from connectors.demo.world import World
 
 DIMENSIONS: Mapping[str, tuple[int, ...]] = {
     "T": (1, 2, 3, 4),

@@ -7,24 +7,20 @@ from pathlib import Path
 
 import polars as pl
 
-from connectors import (
-    demo_answers,
-    demo_baskets,
-    demo_contracts,
-    demo_faults,
-    demo_orders,
-    demo_people,
-    demo_purchases,
-    demo_receipts,
-    demo_service,
-    demo_survey,
-)
-from connectors.demo_calendar import History
-from connectors.demo_files import code, money, write_by_year, write_csv
-from connectors.demo_labels import customer_labels, response_labels
-from connectors.demo_service import Activity
-from connectors.demo_truths import Truths, catalogue, comments, names, shipped, truths
-from connectors.demo_world import World
+from connectors.demo import baskets, contracts, faults, purchases, service, survey
+from connectors.demo.answers import export
+from connectors.demo.calendar import History
+from connectors.demo.files import code, money, write_by_year, write_csv
+from connectors.demo.labels import customer_labels, response_labels
+from connectors.demo.orders import orders as placed_orders
+from connectors.demo.orders import traits
+from connectors.demo.people import people as drawn_people
+from connectors.demo.people import table as customer_table
+from connectors.demo.receipts import coded, returned_orders
+from connectors.demo.receipts import receipts as printed_receipts
+from connectors.demo.service import Activity
+from connectors.demo.truths import Truths, catalogue, comments, names, shipped, truths
+from connectors.demo.world import World
 
 SEED = 20261031
 END = date(2026, 10, 31)
@@ -64,17 +60,17 @@ def write(
     """Write a complete project of this size: rapport.yaml, sources.yaml, data files and, beside them, truth/.
 
     The same arguments give the same bytes; files that exist are replaced. `end` is the last day, `truth` the
-    parameters: the shipped ones when not given. `demo_truths.control` takes the plants out of them.
+    parameters: the shipped ones when not given. `truths.control` takes the plants out of them.
     """
     world = World(
         History.of_months(months, end), truth or truths(), catalogue(), names(), comments(), customers, seed
     )
     _clear(folder)
     _write_settings(folder, large=customers > BLOCK)
-    write_csv(demo_baskets.products(world.catalogue), folder / "data" / "products.csv")
+    write_csv(baskets.products(world.catalogue), folder / "data" / "products.csv")
     activity = list(_write_blocks(folder, world))
-    demo_faults.add(folder / "data", world)
-    write_csv(money(demo_service.spend(activity, world), "amount"), folder / "data" / "spend.csv")
+    faults.add(folder / "data", world)
+    write_csv(money(service.spend(activity, world), "amount"), folder / "data" / "spend.csv")
 
 
 def _write_blocks(folder: Path, world: World) -> Iterator[Activity]:
@@ -95,35 +91,35 @@ def _numbers(frame: pl.DataFrame, column: str, first: int) -> int:
 
 
 def _block(world: World, size: int, first_order: int, first_contact: int, first_contract: int) -> Block:
-    people = demo_people.people(world, size)
-    tale, answers, asked = demo_survey.surveyed(demo_purchases.story(people, world), people, world)
-    drafted = demo_orders.orders(tale.purchases, people, world)
-    contacts = demo_service.about_orders(drafted, world)
-    tale = demo_service.lost(tale, contacts, people, world)
-    kept = demo_service.kept_orders(drafted, tale)
-    orders, contacts = drafted.only(kept), demo_service.of_orders(contacts, kept)
-    trait = demo_orders.traits(people, world)
-    lines = demo_baskets.lines(orders, trait, people, world)
-    receipts = demo_receipts.receipts(lines, orders, trait, people, world, first_order)
-    returned = demo_receipts.returned_orders(receipts, first_order)
-    contacts = contacts.plus(demo_service.about_returns(orders, returned, world))
-    contacts = contacts.plus(demo_service.visits(orders, trait, world))
+    people = drawn_people(world, size)
+    tale, answers, asked = survey.surveyed(purchases.story(people, world), people, world)
+    drafted = placed_orders(tale.purchases, people, world)
+    contacts = service.about_orders(drafted, world)
+    tale = service.lost(tale, contacts, people, world)
+    kept = service.kept_orders(drafted, tale)
+    orders, contacts = drafted.only(kept), service.of_orders(contacts, kept)
+    trait = traits(people, world)
+    lines = baskets.lines(orders, trait, people, world)
+    receipts = printed_receipts(lines, orders, trait, people, world, first_order)
+    returned = returned_orders(receipts, first_order)
+    contacts = contacts.plus(service.about_returns(orders, returned, world))
+    contacts = contacts.plus(service.visits(orders, trait, world))
     return Block(
-        customers=demo_people.table(people, tale.offered, tale.enrolled, world),
+        customers=customer_table(people, tale.offered, tale.enrolled, world),
         orders=receipts,
-        contacts=demo_service.table(contacts, people, world, first_contact),
-        contracts=demo_contracts.contracts(people, world, first_contract),
-        answers=demo_answers.export(answers, asked, orders, people, world, first_order),
+        contacts=service.table(contacts, people, world, first_contact),
+        contracts=contracts.contracts(people, world, first_contract),
+        answers=export(answers, asked, orders, people, world, first_order),
         labels=customer_labels(tale, trait, people, world),
         responses=response_labels(answers, people),
-        activity=demo_service.activity(orders, people, world),
+        activity=service.activity(orders, people, world),
     )
 
 
 def _write_block(block: Block, folder: Path, part: int, *, large: bool) -> None:
     """Append the block to the CSV files, and add its own Parquet files."""
     data, later = folder / "data", part > 0
-    orders = demo_receipts.coded(block.orders)
+    orders = coded(block.orders)
     if large:
         orders.write_parquet(data / f"orders-{part:03}.parquet")
     else:

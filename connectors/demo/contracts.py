@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from connectors.demo_calendar import Flags, Ints, whole
-from connectors.demo_people import People
-from connectors.demo_world import World, labels
+from connectors.demo.calendar import Flags, Ints, whole
+from connectors.demo.people import People
+from connectors.demo.world import World, labels
 
 _PERIODS = ("month", "year")
 

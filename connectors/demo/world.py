@@ -7,8 +7,8 @@ from zlib import crc32
 import numpy as np
 import polars as pl
 
-from connectors.demo_calendar import Clock, Flags, History, Ints
-from connectors.demo_truths import Catalogue, Comments, Names, Truths
+from connectors.demo.calendar import Clock, Flags, History, Ints
+from connectors.demo.truths import Catalogue, Comments, Names, Truths
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from connectors.demo_calendar import Clock, Flags, Floats, Ints
-from connectors.demo_people import People
-from connectors.demo_world import World
+from connectors.demo.calendar import Clock, Flags, Floats, Ints
+from connectors.demo.people import People
+from connectors.demo.world import World
 
 
 @dataclass(frozen=True)

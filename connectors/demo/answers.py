@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from connectors.demo_calendar import Floats, Ints, whole
-from connectors.demo_files import code
-from connectors.demo_orders import DAY, Orders
-from connectors.demo_people import BANDS, People
-from connectors.demo_survey import DIMENSIONS, ITEMS, OF_ITEM, Answers, Invitations
-from connectors.demo_world import World, labels
+from connectors.demo.calendar import Floats, Ints, whole
+from connectors.demo.files import code
+from connectors.demo.orders import DAY, Orders
+from connectors.demo.people import BANDS, People
+from connectors.demo.survey import DIMENSIONS, ITEMS, OF_ITEM, Answers, Invitations
+from connectors.demo.world import World, labels
 
 _KANO = {"A": (0, 1), "O": (0, 4), "M": (1, 4), "I": (2, 2), "R": (4, 0), "Q": (0, 0)}
 _KANO_MIX = (0.08, 0.10, 0.08, 0.18, 0.03, 0.01)

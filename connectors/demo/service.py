@@ -5,12 +5,12 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import polars as pl
 
-from connectors.demo_calendar import Flags, Floats, History, Ints, whole
-from connectors.demo_orders import DAY, SERVICE, Orders
-from connectors.demo_people import People
-from connectors.demo_purchases import CAUSES, Story
-from connectors.demo_truths import Truths
-from connectors.demo_world import World, labels
+from connectors.demo.calendar import Flags, Floats, History, Ints, whole
+from connectors.demo.orders import DAY, SERVICE, Orders
+from connectors.demo.people import People
+from connectors.demo.purchases import CAUSES, Story
+from connectors.demo.truths import Truths
+from connectors.demo.world import World, labels
 
 _KINDS = ("contact", "complaint", "visit")
 _TOPICS = (

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from connectors.demo_calendar import Flags, Floats, Ints
-from connectors.demo_truths import Culture, December, Names, Outage
-from connectors.demo_world import World, labels
+from connectors.demo.calendar import Flags, Floats, Ints
+from connectors.demo.truths import Culture, December, Names, Outage
+from connectors.demo.world import World, labels
 
 BANDS = ("18-24", "25-34", "35-44", "45-54", "55-64", "65+")
 _BAND_SHARES = {

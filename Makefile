@@ -14,7 +14,7 @@ help:
 	@echo "make check    style, types and layers only"
 	@echo "make bench    speed and memory against a baseline measured in the same run"
 	@echo "make format   mend style where a tool can"
-	@echo "make docs     write docs/metrics.md from the definitions"
+	@echo "make docs     write docs/metrics.md and the JSON Schemas from the definitions"
 	@echo "make wheel    build the wheel into dist/"
 
 setup: $(READY)
@@ -47,6 +47,7 @@ format: setup
 
 docs: setup
 	$(BIN)/python -m dashboard.reference docs/metrics.md
+	$(BIN)/rapport schema config/schemas
 
 wheel: setup
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

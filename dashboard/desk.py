@@ -27,6 +27,7 @@ from dashboard.workspace import Workspace
 from metrics.bridge import bridge
 from metrics.catalog import Catalog, Definition
 from metrics.contributions import contributions
+from metrics.definitions import Computed
 from metrics.figures import compute
 from metrics.frames import Marts
 from metrics.lists import customers_behind
@@ -200,7 +201,10 @@ class Desk:
         return Moment(period, before, against, asked)
 
     def _is_surveyed(self, name: str) -> bool:
-        parts = self.catalog.plan(name).parts
+        plan = self.catalog.plan(name)
+        if isinstance(plan.definition, Computed):
+            return "survey_answers" in plan.definition.reads
+        parts = plan.parts
         return any(isinstance(part, Compute) and part.relation.name == "survey_answers" for part in parts)
 
     def figure(self, name: str, period: int | None, scope: Scope) -> Figure:

@@ -4,7 +4,7 @@ Everything comes from what was parsed: the columns of the compiled expressions, 
 others, and the mapping in `sources.yaml`. Only how marts are made of canonical columns is said here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, get_args, get_type_hints
@@ -12,9 +12,9 @@ from typing import Final, get_args, get_type_hints
 from connectors.sources import ColumnMap, Source, Sources
 from connectors.tables import DEFAULTS, TABLES, dtypes
 from metrics.catalog import Catalog
-from metrics.definitions import Metric, Name
+from metrics.definitions import Computed, Metric, Name
 from metrics.measures import Compute
-from metrics.relations import Relation
+from metrics.relations import RELATIONS, Relation
 
 _LINES: Final = "order_lines"
 _SAME: Final = ("quantity", "net_amount", "cost", "discount", "category", "channel", "order_id")
@@ -74,7 +74,10 @@ def lineage(catalog: Catalog, name: str, sources: Sources) -> list[Step]:
     """
     names = [name, *below(catalog, name)]
     return [
-        step for each in names for part in _own_parts(catalog, each) for step in _steps(each, part, sources)
+        step
+        for each in names
+        for relation, columns in _own_reads(catalog, each)
+        for step in _steps(each, relation, columns, sources)
     ]
 
 
@@ -103,6 +106,14 @@ def read_by(catalog: Catalog, name: str) -> list[str]:
     return [other for other in dict.fromkeys((*named, *plan.references)) if other != name]
 
 
+def _own_reads(catalog: Catalog, name: str) -> list[tuple[Relation, Collection[str]]]:
+    """What a metric itself reads: columns of relations."""
+    definition = catalog.definition(name)
+    if isinstance(definition, Computed):
+        return [(RELATIONS[table], columns) for table, columns in definition.reads.items()]
+    return [(part.relation, part.columns) for part in _own_parts(catalog, name)]
+
+
 def _own_parts(catalog: Catalog, name: str) -> list[Compute]:
     """The measures of a metric that are not those of a metric which it names."""
     theirs = [part for other in read_by(catalog, name) for part in catalog.plan(other).parts]
@@ -119,11 +130,11 @@ def _keys(model: type[Metric]) -> tuple[str, ...]:
     return tuple(key for key in held if key != "name")
 
 
-def _steps(metric: str, part: Compute, sources: Sources) -> Iterator[Step]:
-    for column in sorted(part.columns) or ["*"]:
-        for table, ours in _origins(part.relation, column):
+def _steps(metric: str, relation: Relation, columns: Collection[str], sources: Sources) -> Iterator[Step]:
+    for column in sorted(columns) or ["*"]:
+        for table, ours in _origins(relation, column):
             for origin in _given(table, ours, sources):
-                yield Step(metric, part.relation.name, column, table, ours, origin)
+                yield Step(metric, relation.name, column, table, ours, origin)
 
 
 def _origins(relation: Relation, column: str) -> Iterator[tuple[str, str]]:

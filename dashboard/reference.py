@@ -12,13 +12,15 @@ from typing import Final, assert_never, get_args
 import metrics
 from dashboard.definitions import shipped_definitions
 from metrics.catalog import Definition
-from metrics.definitions import Derived, Measure, Metric, NetPromoterScore, PeriodRetention, Ratio, Simple
-from metrics.retention_definitions import (
-    CohortRetention,
-    Lifecycle,
-    RevenueRetention,
-    Survival,
-    formula_of,
+from metrics.definitions import (
+    Computed,
+    Derived,
+    Measure,
+    Metric,
+    NetPromoterScore,
+    PeriodRetention,
+    Ratio,
+    Simple,
 )
 
 HEAD: Final = """\
@@ -29,8 +31,8 @@ Every name below is one that `rapport query` prints, at any grain, split and win
 
 """
 PLUMBING: Final = """
-    catalog cells definitions evaluation events examples figures frames lint lists marts measures money orders
-    panels people periods reasons relations rollup selection
+    catalog cells definitions evaluation events examples families figures frames lint lists marts
+    measures money orders panels people periods points reasons relations rollup selection
 """
 """Modules of `metrics/` that carry figures without being a method of their own."""
 
@@ -94,8 +96,8 @@ def _formula(metric: Definition) -> str:
             scale = f"{metric.lowest} to {metric.highest}"
             ends = f"{metric.promoters_from} and more, less those up to {metric.detractors_to}, on {scale}"
             return f"share of answers of {ends}, of `survey_answers` where `{metric.where}`"
-        case CohortRetention() | Lifecycle() | Survival() | RevenueRetention():
-            return formula_of(metric)
+        case Computed():
+            return metric.formula
         case _:
             assert_never(metric)
 

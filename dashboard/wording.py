@@ -9,13 +9,15 @@ from dashboard.format import Formatter
 from dashboard.text import gettext as _
 from dashboard.tiles import Figure
 from metrics.catalog import Definition
-from metrics.definitions import Derived, Measure, NetPromoterScore, PeriodRetention, Ratio, Simple, Unit
-from metrics.retention_definitions import (
-    CohortRetention,
-    Lifecycle,
-    RevenueRetention,
-    Survival,
-    formula_of,
+from metrics.definitions import (
+    Computed,
+    Derived,
+    Measure,
+    NetPromoterScore,
+    PeriodRetention,
+    Ratio,
+    Simple,
+    Unit,
 )
 
 Name = Callable[[str], str]
@@ -37,8 +39,8 @@ def formula(definition: Definition, name: Name) -> str:
         case NetPromoterScore():
             text = _("(answers from {high} up - answers up to {low}) / answers \N{MULTIPLICATION SIGN} 100")
             return text.format(high=definition.promoters_from, low=definition.detractors_to)
-        case CohortRetention() | Lifecycle() | Survival() | RevenueRetention():
-            return formula_of(definition)
+        case Computed():
+            return definition.formula
         case _:
             assert_never(definition)
 

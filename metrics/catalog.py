@@ -5,7 +5,7 @@ A definition with a fault is left out with whatever refers to it, each with its 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Final, assert_never
+from typing import Annotated, Final, TypeAlias, assert_never
 
 import polars as pl
 from pydantic import Field, TypeAdapter
@@ -13,27 +13,24 @@ from pydantic import Field, TypeAdapter
 from config.errors import Fault, Problem, suggestion, unknown
 from config.expressions import Compiled, ExpressionError, compile_derived
 from config.load import Located
-from metrics.definitions import Derived, Measure, NetPromoterScore, PeriodRetention, Ratio, Simple
+from metrics.definitions import (
+    Computed,
+    Derived,
+    Measure,
+    NetPromoterScore,
+    PeriodRetention,
+    Ratio,
+    Simple,
+)
 from metrics.measures import Compute, compiled
 from metrics.relations import PANEL, Columns
-from metrics.retention_definitions import (
-    CohortRetention,
-    Followed,
-    Lifecycle,
-    RevenueRetention,
-    Survival,
-)
+from metrics.retention_definitions import Followed
+
+Computing: TypeAlias = Followed
+"""Every kind whose figures a function of its own computes: one name a family; see `metrics.families`."""
 
 Definition = Annotated[
-    Simple
-    | Ratio
-    | Derived
-    | PeriodRetention
-    | NetPromoterScore
-    | CohortRetention
-    | Lifecycle
-    | Survival
-    | RevenueRetention,
+    Simple | Ratio | Derived | PeriodRetention | NetPromoterScore | Computing,
     Field(discriminator="kind"),
 ]
 """Every kind of metric."""
@@ -54,7 +51,7 @@ class Plan:
     | derived | the metrics that its formula names |
     | period_retention | active customers, those of them who were active in the period before |
     | nps | promoters, detractors, answers on the scale, answers off the scale |
-    | cohort_retention, lifecycle, survival, revenue_retention | none: see `metrics.retention_figures` |
+    | every computed kind | none: see `metrics.families` |
     """
 
     definition: Definition
@@ -167,7 +164,7 @@ class _Builder:
                 return Plan(definition, _retention())
             case NetPromoterScore():
                 return Plan(definition, tuple(self._promoters(definition)))
-            case CohortRetention() | Lifecycle() | Survival() | RevenueRetention():
+            case Computed():
                 return Plan(definition, ())
             case _:
                 assert_never(definition)
@@ -177,8 +174,11 @@ class _Builder:
         if isinstance(term, Measure):
             return _below(key, lambda: compiled(term, self.attributes))
         plan = self._referred(term, (key,))
-        part = plan.parts[0]
-        return part if isinstance(plan.definition, Simple) and isinstance(part, Compute) else term
+        return (
+            part
+            if isinstance(plan.definition, Simple) and isinstance(part := plan.parts[0], Compute)
+            else term
+        )
 
     def _derived(self, definition: Derived) -> Plan:
         dtypes = dict.fromkeys(self.named, pl.Float64())
@@ -205,9 +205,6 @@ class _Builder:
         if plan is None:
             fault = f"it refers to `{name}`, which is broken"
             raise Fault(fault, "Mend that one first", at=at, rule="broken-reference")
-        if isinstance(plan.definition, Followed):
-            fault = f"`{name}` follows customers through time and cannot be part of another metric"
-            raise Fault(fault, "Show it on a tile of its own", at=at, rule="followed-reference")
         return plan
 
     def _promoters(self, score: NetPromoterScore) -> Iterable[Compute]:

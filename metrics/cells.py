@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from metrics import intervals
 from metrics.catalog import Plan
-from metrics.definitions import Derived, NetPromoterScore, PeriodRetention, Ratio, Simple
+from metrics.definitions import Computed, Derived, NetPromoterScore, PeriodRetention, Ratio, Simple
 from metrics.evaluation import Floats, Grid
 from metrics.measures import Compute
-from metrics.retention_definitions import CohortRetention, Lifecycle, RevenueRetention, Survival
 
 AMOUNT: Final = pl.Decimal(38, 4)
 NO_ROWS: Final = "no data in this period"
@@ -42,7 +41,7 @@ class Cells:
 
 
 def cells_of(plan: Plan, grid: Grid, done: Mapping[str, Cells]) -> Cells:
-    """The cells of a metric; `done` holds those of the metrics that it refers to."""
+    """The cells of a metric; `done` holds those of the metrics that it refers to, and its own if computed."""
     definition = plan.definition
     match definition:
         case Simple():
@@ -55,9 +54,8 @@ def cells_of(plan: Plan, grid: Grid, done: Mapping[str, Cells]) -> Cells:
             cells = _retention(plan, grid)
         case NetPromoterScore():
             cells = _promoters(definition, plan, grid)
-        case CohortRetention() | Lifecycle() | Survival() | RevenueRetention():
-            fault = f"`{definition.name}` has no measures: see metrics.retention_figures"
-            raise TypeError(fault)
+        case Computed():
+            cells = done[definition.name]
         case _:
             assert_never(definition)
     return _large_enough(cells, definition.min_n or 0)

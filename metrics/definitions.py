@@ -3,6 +3,7 @@
 A definition names columns and other metrics as text; `metrics.catalog` checks and compiles them.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -85,6 +86,28 @@ class Derived(Metric):
 
     kind: Literal["derived"]
     expression: str = Field(description="Arithmetic, such as `{gross_revenue} - {net_revenue}`.")
+
+
+class Computed(Metric):
+    """A kind whose figures a function of its own computes; see `metrics.families`.
+
+    Everything else that is true of a metric is true of it: tiles, filters, splits, lists, lineage, examples.
+    """
+
+    @property
+    @abstractmethod
+    def formula(self) -> str:
+        """How the figure is computed, in one line."""
+
+    @property
+    @abstractmethod
+    def reads(self) -> Mapping[str, tuple[str, ...]]:
+        """The columns that it reads, by table or mart of `metrics.relations`."""
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """The units that fit the figure; none when any may."""
+        return ()
 
 
 class PeriodRetention(Metric):

@@ -4,7 +4,7 @@ Sums and counts are taken by groups of customers who are alike in every attribut
 these groups then answers any selection of attributes and any split by one of them without another pass.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -85,8 +85,13 @@ class Grid:
         return before
 
 
-def evaluated(asked: Asked, marts: Marts, window: Window, by: str | None) -> Grid:
-    """Every measure in every period of the window and of `before` periods ahead of it."""
+def evaluated(
+    asked: Asked, marts: Marts, window: Window, by: str | None, values: Iterable[str | None] = ()
+) -> Grid:
+    """Every measure in every period of the window and of `before` periods ahead of it.
+
+    `values` are those of `by` that have cells even where no measure has a row.
+    """
     tables: list[pl.DataFrame] = []
     reasons: dict[Key, str] = {}
     since: dict[str, int] = {}
@@ -99,7 +104,7 @@ def evaluated(asked: Asked, marts: Marts, window: Window, by: str | None) -> Gri
             tables += _aggregated(relation, ours, marts, window, by)
         except Missing as missing:
             reasons |= dict.fromkeys((measure.key for measure in ours.measures), str(missing))
-    return Grid(_joined(tables, window, by, asked.before), reasons, since)
+    return Grid(_joined(tables, window, by, asked.before, values), reasons, since)
 
 
 def _about(relation: Relation, asked: Asked) -> Asked:
@@ -191,7 +196,9 @@ def _rows(relation: Relation, asked: Asked, marts: Marts, window: Window, by: st
     return marts.rows(relation, window, columns, by, asked.before, exact=worked_with(asked.measures))
 
 
-def _joined(tables: list[pl.DataFrame], window: Window, by: str | None, before: int) -> pl.DataFrame:
+def _joined(
+    tables: list[pl.DataFrame], window: Window, by: str | None, before: int, more: Iterable[str | None]
+) -> pl.DataFrame:
     numbers = pl.int_range(window.first - before, window.last + 1, dtype=pl.Int32, eager=True)
     cells = pl.DataFrame({"period": numbers})
     keys = ["period"]
@@ -199,7 +206,7 @@ def _joined(tables: list[pl.DataFrame], window: Window, by: str | None, before: 
         tables = [table.with_columns(pl.col("by").cast(pl.String)) for table in tables]
         keys = ["by", "period"]
         values = [table["by"] for table in tables]
-        every = pl.concat(values).unique().sort(nulls_last=True) if values else pl.Series("by", [], pl.String)
+        every = pl.concat([*values, pl.Series("by", list(more), pl.String)]).unique().sort(nulls_last=True)
         cells = every.to_frame().join(cells, how="cross")
     for table in tables:
         cells = cells.join(table, on=keys, how="left", nulls_equal=True, maintain_order="left")

@@ -14,14 +14,14 @@ import polars as pl
 
 from metrics.catalog import Catalog, Plan
 from metrics.cells import AMOUNT, Cells, cells_of, table
-from metrics.definitions import PeriodRetention, Ratio
+from metrics.definitions import Computed, PeriodRetention, Ratio
 from metrics.evaluation import Asked, evaluated
+from metrics.families import split_points
 from metrics.frames import Marts
 from metrics.measures import Compute
 from metrics.periods import Calendar, Window
+from metrics.points import cells_of_points
 from metrics.relations import PANEL
-from metrics.retention_definitions import Followed
-from metrics.retention_figures import CELL, followed
 from metrics.sums import Pair
 
 FIGURE: Final = {
@@ -56,32 +56,26 @@ def compute(
         marts.check_split(by)
     if not names:
         return pl.DataFrame(schema=FIGURE)
-    plans = catalog.needed(names)
-    over_time = {name: p.definition for name, p in plans.items() if isinstance(p.definition, Followed)}
-    measured = {name: plan for name, plan in plans.items() if name not in over_time}
-    parts = [
-        followed(over_time[name], marts, window, by).with_columns(metric=pl.lit(name))
-        for name in dict.fromkeys(names)
-        if name in over_time
-    ]
-    if measured:
-        parts.append(_measured([name for name in names if name in measured], measured, marts, window, by))
-    columns = ["metric", *(["by"] if by else []), *CELL]
-    return _finished(
-        pl.concat([part.select(columns) for part in parts], how="vertical_relaxed"), marts, window, by
-    )
+    cells, keys = _cells(catalog.needed(names), marts, window, by)
+    return _finished(table({name: cells[name] for name in names}, keys), marts, window, by)
 
 
-def _measured(
-    names: Sequence[str], plans: Mapping[str, Plan], marts: Marts, window: Window, by: str | None
-) -> pl.DataFrame:
-    """The figures of metrics that are made of measures, in one pass."""
-    grid = evaluated(_asked(plans.values()), marts, window, by)
-    done: dict[str, Cells] = {}
+def _cells(
+    plans: Mapping[str, Plan], marts: Marts, window: Window, by: str | None
+) -> tuple[dict[str, Cells], pl.DataFrame]:
+    """The cells of metrics, every measure taken in one pass, and the keys of the cells."""
+    points = {
+        name: split_points(plan.definition, marts, window, by)
+        for name, plan in plans.items()
+        if isinstance(plan.definition, Computed)
+    }
+    values = {value for each in points.values() for value, _ in each}
+    grid = evaluated(_asked(plans.values()), marts, window, by, values)
+    keys = grid.cells.select("period", *(["by"] if by else []))
+    done = {name: cells_of_points(each, keys) for name, each in points.items()}
     for name, plan in plans.items():
         done[name] = cells_of(plan, grid, done)
-    keys = grid.cells.select("period", *(["by"] if by else []))
-    return table({name: done[name] for name in names}, keys)
+    return done, keys
 
 
 def _asked(plans: Iterable[Plan]) -> Asked:

@@ -9,9 +9,8 @@ from config.errors import Problem
 from config.load import Located
 from config.parsing import parse
 from metrics.catalog import Catalog, Definition, Plan
-from metrics.definitions import Derived, NetPromoterScore, PeriodRetention, Ratio, Simple, Unit
+from metrics.definitions import Computed, Derived, NetPromoterScore, PeriodRetention, Ratio, Simple, Unit
 from metrics.measures import ADDITIVE, Compute
-from metrics.retention_definitions import Followed
 
 _UNITS: Final[Mapping[str, Unit]] = {
     "count": "count",
@@ -50,6 +49,8 @@ def adds_up(catalog: Catalog, plan: Plan) -> bool:
             return isinstance(part, Compute) and part.aggregate in ADDITIVE
         case Derived():
             return all(adds_up(catalog, catalog.plan(name)) for name in plan.references)
+        case Computed():
+            return plan.definition.unit in ("money", "count")
         case _:
             return False
 
@@ -77,8 +78,9 @@ def _additivity(plan: Plan, document: Located[Definition]) -> Iterator[Problem]:
     if definition.additivity != "additive":
         return
     aggregate = part.aggregate if isinstance(part, Compute) and isinstance(definition, Simple) else ""
-    quotients = Ratio | PeriodRetention | NetPromoterScore | Followed
-    if isinstance(definition, quotients) or aggregate not in {*ADDITIVE, ""}:
+    quotients = Ratio | PeriodRetention | NetPromoterScore
+    shares = isinstance(definition, Computed) and definition.unit not in ("money", "count")
+    if shares or isinstance(definition, quotients) or aggregate not in {*ADDITIVE, ""}:
         what = f"a metric of kind `{definition.kind}`" if not aggregate else f"`{aggregate}`"
         yield document.problem(
             ("additivity",),
@@ -117,6 +119,8 @@ def _fitting(catalog: Catalog, plan: Plan) -> tuple[Unit, ...]:
         if part.aggregate not in ("count", "count_distinct", "share") and part.dtype.is_decimal():
             return ("money",)
         return (_UNITS[part.aggregate],) if part.aggregate in _UNITS else _without_money(definition.unit)
+    if isinstance(definition, Computed):
+        return definition.units
     if isinstance(definition, Ratio):
         return _of_quotient(catalog, plan)
     return (_UNITS[definition.kind],) if definition.kind in _UNITS else ()

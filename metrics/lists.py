@@ -7,12 +7,11 @@ from typing import Final
 import polars as pl
 
 from metrics.catalog import Catalog, Plan
-from metrics.definitions import Derived, PeriodRetention
+from metrics.definitions import Computed, Derived, PeriodRetention
+from metrics.families import customers
 from metrics.frames import Marts
 from metrics.measures import Compute
 from metrics.periods import Window
-from metrics.retention_definitions import Followed
-from metrics.retention_lists import followed_customers
 from metrics.selection import Missing
 
 KEYS: Final = ("period", "customer")
@@ -36,7 +35,7 @@ def customers_behind(catalog: Catalog, name: str, marts: Marts, window: Window) 
     | ratio, period_retention | `numerator`, `denominator` |
     | nps | `promoters`, `detractors`, `answers`, `off_scale` |
     | derived | those of the metrics in its formula, each name ahead: `orders.value` |
-    | the kinds over time | see `metrics.retention_lists.followed_customers` |
+    | computed kinds | see `metrics.families.customers` |
 
     Of a quantile, a minimum or a maximum there are no sums: `value` is the customer's own median there. What
     is not recorded by customer has no column. Raises Fault for an unknown metric, Missing when nothing
@@ -56,8 +55,10 @@ def _quantities(
 ) -> list[pl.DataFrame]:
     """A table of each quantity by period and customer."""
     definition = plan.definition
-    if isinstance(definition, Followed):
-        return [followed_customers(definition, marts, window)]
+    if isinstance(definition, Computed):
+        found = customers(definition, marts, window)
+        named = {name: f"{prefix}{name}" for name in found.columns if name not in KEYS}
+        return [found.rename(named)]
     if isinstance(definition, Derived):
         parts = [(f"{prefix}{part}.", catalog.plan(part)) for part in plan.references]
         return [table for ahead, part in parts for table in _quantities(catalog, part, marts, window, ahead)]

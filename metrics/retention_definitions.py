@@ -1,15 +1,15 @@
 """Definitions of figures that follow customers through time: cohorts, lifecycle, survival, recurring revenue.
 
-They are no sums over the rows of a period, so they cannot be parts of a ratio or a formula; everything else
-that is true of a metric is true of them: tiles, targets, alerts, filters, `rapport query`.
+They are no sums over the rows of a period; their figures are computed in `metrics.retention_figures`.
 """
 
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
 from config.errors import Fault
-from metrics.definitions import Metric
+from metrics.definitions import Computed, Unit
 from metrics.event_times import Event
 from metrics.lives import Back, Start
 
@@ -20,8 +20,56 @@ LifecycleFigure = Literal[
 SurvivalFigure = Literal["met", "waiting", "median_days", "mean_days"]
 RevenueFigure = Literal["net_retention", "gross_retention", "logo_churn", "logo_retention", "mrr"]
 
+_COHORT: Final = {
+    "rate": "active customers of the cohorts / their customers",
+    "net_retention": "net amount of the cohorts / their net amount at age 0",
+    "revenue": "net amount of the cohorts",
+    "orders_per_customer": "orders of the cohorts / their customers",
+    "customer_value": "margin of the cohorts so far / their customers",
+}
+_LIFECYCLE: Final = {
+    "quick_ratio": "(new + reactivated) / churned",
+    "lost_share": "lost customers / all who ever ordered",
+}
+_SURVIVAL: Final = {
+    "met": "1 - S({days}) of the {event}",
+    "waiting": "S({days}) of the {event}",
+    "median_days": "the first day t with S(t) <= 1/2 of the {event}",
+    "mean_days": "the area under S(t) up to day {days} of the {event}",
+}
+_REVENUE: Final = {
+    "net_retention": "(start + expansion - contraction - churn) / start, of MRR",
+    "gross_retention": "(start - contraction - churn) / start, of MRR",
+    "logo_churn": "customers without a contract at the end / customers under contract at the start",
+    "logo_retention": "customers still under contract at the end / customers under contract at the start",
+    "mrr": "monthly amounts of the contracts that run at the end",
+}
+_UNITS: Final[Mapping[str, tuple[Unit, ...]]] = {
+    **dict.fromkeys(("rate", "lost_share", "met", "waiting", "logo_churn", "logo_retention"), ("rate",)),
+    **dict.fromkeys(("revenue", "customer_value", "mrr"), ("money",)),
+    **dict.fromkeys(("net_retention", "gross_retention"), ("rate", "ratio")),
+    **dict.fromkeys(("orders_per_customer", "quick_ratio"), ("ratio",)),
+    **dict.fromkeys(("active", "new", "retained", "reactivated", "churned", "dormant", "lost"), ("count",)),
+    **dict.fromkeys(("median_days", "mean_days"), ("days",)),
+}
+_SILENT: Final = ("dormant", "lost", "lost_share")
+_EVENTS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "order": ("orders", ("customer", "ordered_on", "orders")),
+    "contact": ("interactions", ("customer", "occurred_on")),
+    "survey_answer": ("survey_answers", ("customer", "answered_on")),
+    "contract": ("subscriptions", ("customer", "started_on", "ended_on")),
+}
+_PANEL: Final = ("customer_periods", ("customer", "period", "orders"))
+_IN_CATEGORY: Final = ("baskets", ("customer", "ordered_on", "category", "purchases"))
+_AMOUNTS: Final = {
+    "net_retention": ("net_amount",),
+    "revenue": ("net_amount",),
+    "customer_value": ("net_amount", "margin"),
+}
+"""What the events of lives read, and what the values of cohorts add to it."""
 
-class CohortRetention(Metric):
+
+class CohortRetention(Computed):
     """What cohorts do some periods after they began: those whose cell closes in the period asked for.
 
     All of them together, weighted by their customers. Cohorts that may hold customers from before the data
@@ -63,8 +111,33 @@ class CohortRetention(Metric):
             raise Fault(fault, "Remove `returns`, `base` and `value`, or `until_age`", at=("until_age",))
         return self
 
+    @property
+    def formula(self) -> str:
+        """The quotient and the age, in one line."""
+        ages = f"age {self.age}" + (f" to {self.until_age}" if self.until_age else "")
+        return f"{_COHORT[self.value]}, at {ages}"
 
-class Lifecycle(Metric):
+    @property
+    def reads(self) -> Mapping[str, tuple[str, ...]]:
+        """The events that begin and continue a life, and what its value adds up."""
+        begins = "order" if self.start.endswith("order") else self.start
+        found = dict(_EVENTS[event] for event in (begins, self.back))
+        if "orders" in found:
+            amounts = _AMOUNTS.get(self.value, ())
+            table, columns = _EVENTS["order"] if self.window == "rolling" else _PANEL
+            found = {name: held for name, held in found.items() if name != "orders"}
+            found[table] = (*columns, *amounts)
+        if self.start_category or self.back_category:
+            found["baskets"] = ("category",)
+        return found
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """The units that fit the value."""
+        return _UNITS[self.value]
+
+
+class Lifecycle(Computed):
     """How customers moved from the period before: active = before + new + reactivated - churned."""
 
     kind: Literal["lifecycle"]
@@ -78,8 +151,26 @@ class Lifecycle(Metric):
     )
     min_gaps: int = Field(3, ge=1, description="Fewer gaps than this, and the rhythm of all counts alone.")
 
+    @property
+    def formula(self) -> str:
+        """Who is counted, in one line."""
+        return _LIFECYCLE.get(self.value, f"customers who are {self.value}")
 
-class Survival(Metric):
+    @property
+    def reads(self) -> Mapping[str, tuple[str, ...]]:
+        """The days of orders for silence, the panel for what changed from period to period."""
+        if self.value in _SILENT:
+            return dict((_EVENTS["order"],))
+        table, columns = _PANEL
+        return {table: (*columns, "is_first", "active_before")}
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """The units that fit the value."""
+        return _UNITS[self.value]
+
+
+class Survival(Computed):
     """How long customers who began in the period take until an event, censored where it has not come yet."""
 
     kind: Literal["survival"]
@@ -89,8 +180,24 @@ class Survival(Metric):
     )
     days: int = Field(365, ge=1, description="By which day; the mean counts waiting up to it.")
 
+    @property
+    def formula(self) -> str:
+        """The reading of the survival curve S, in one line."""
+        return _SURVIVAL[self.value].format(days=self.days, event=self.event.replace("_", " "))
 
-class RevenueRetention(Metric):
+    @property
+    def reads(self) -> Mapping[str, tuple[str, ...]]:
+        """The days on which lives begin and meet their event."""
+        tables = {"second_category": _IN_CATEGORY, "contract_end": _EVENTS["contract"]}
+        return dict((tables.get(self.event, _EVENTS["order"]),))
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """The units that fit the value."""
+        return _UNITS[self.value]
+
+
+class RevenueRetention(Computed):
     """What is kept of recurring revenue or of customers under contract at the start."""
 
     kind: Literal["revenue_retention"]
@@ -101,46 +208,22 @@ class RevenueRetention(Metric):
         1, ge=1, le=60, description="Over how many periods up to the end of the one asked for."
     )
 
+    @property
+    def formula(self) -> str:
+        """The quotient, in one line."""
+        return _REVENUE[self.value]
+
+    @property
+    def reads(self) -> Mapping[str, tuple[str, ...]]:
+        """Contracts with their days and amounts."""
+        table, days = _EVENTS["contract"]
+        return {table: (*days, "amount", "billing_period")}
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """The units that fit the value."""
+        return _UNITS[self.value]
+
 
 Followed: TypeAlias = CohortRetention | Lifecycle | Survival | RevenueRetention
 """Every kind that follows customers through time."""
-
-_COHORT = {
-    "rate": "active customers of the cohorts / their customers",
-    "net_retention": "net amount of the cohorts / their net amount at age 0",
-    "revenue": "net amount of the cohorts",
-    "orders_per_customer": "orders of the cohorts / their customers",
-    "customer_value": "margin of the cohorts so far / their customers",
-}
-_LIFECYCLE = {
-    "quick_ratio": "(new + reactivated) / churned",
-    "lost_share": "lost customers / all who ever ordered",
-}
-_SURVIVAL = {
-    "met": "1 - S({days}) of the {event}",
-    "waiting": "S({days}) of the {event}",
-    "median_days": "the first day t with S(t) <= 1/2 of the {event}",
-    "mean_days": "the area under S(t) up to day {days} of the {event}",
-}
-_REVENUE = {
-    "net_retention": "(start + expansion - contraction - churn) / start, of MRR",
-    "gross_retention": "(start - contraction - churn) / start, of MRR",
-    "logo_churn": "customers without a contract at the end / customers under contract at the start",
-    "logo_retention": "customers still under contract at the end / customers under contract at the start",
-    "mrr": "monthly amounts of the contracts that run at the end",
-}
-
-
-def formula_of(definition: Followed) -> str:
-    """How such a figure is computed, in one line."""
-    match definition:
-        case CohortRetention():
-            ages = f"age {definition.age}" + (f" to {definition.until_age}" if definition.until_age else "")
-            return f"{_COHORT[definition.value]}, at {ages}"
-        case Lifecycle():
-            return _LIFECYCLE.get(definition.value, f"customers who are {definition.value}")
-        case Survival():
-            event = definition.event.replace("_", " ")
-            return _SURVIVAL[definition.value].format(days=definition.days, event=event)
-        case RevenueRetention():
-            return _REVENUE[definition.value]

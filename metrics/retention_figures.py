@@ -1,6 +1,6 @@
 """The figures of definitions that follow customers through time; who is behind: `metrics.retention_lists`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Final, assert_never
 
@@ -9,12 +9,13 @@ import polars as pl
 from metrics.beginnings import beginning
 from metrics.cohort_values import valued
 from metrics.event_times import lives_until, order_rows
-from metrics.frames import CATEGORY, Marts
+from metrics.frames import Marts
 from metrics.intervals import wilson
 from metrics.lapse import standing, stocks
 from metrics.lifecycle import flows
 from metrics.lives import Events, kept_lives
 from metrics.periods import Grain, Window
+from metrics.points import Point, check_periods, nothing
 from metrics.recurring import movements
 from metrics.relations import PANEL, RELATIONS
 from metrics.retention import Cohorts, cohort_table
@@ -25,24 +26,8 @@ from metrics.retention_definitions import (
     RevenueRetention,
     Survival,
 )
-from metrics.selection import Missing
 from metrics.survival import life_table, median_survival, restricted_mean, survival_at
 
-AMOUNT: Final = pl.Decimal(38, 4)
-CELL: Final = {
-    "period": pl.Int32(),
-    "value": pl.Float64(),
-    "amount": AMOUNT,
-    "n": pl.Int64(),
-    "lower": pl.Float64(),
-    "upper": pl.Float64(),
-    "interval": pl.String(),
-    "excluded": pl.Int64(),
-    "reason": pl.String(),
-}
-"""The columns of a figure by period; `metrics.figures.FIGURE` without what is known of the period itself."""
-
-NOT_PERIODS: Final = "ask for whole periods, such as months: it compares one with the one before"
 NO_COHORT: Final = "no cohort's period closes in this period"
 NOBODY_BEGAN: Final = "nobody began in this period"
 NOT_LONG_ENOUGH: Final = "nobody has been followed for {days} days yet"
@@ -52,91 +37,8 @@ NOBODY: Final = "nobody was active in the period"
 NOBODY_LEFT: Final = "nobody left, so there is nothing to divide by"
 
 
-@dataclass(frozen=True)
-class _Found:
-    """One figure."""
-
-    value: float | None
-    n: int
-    lower: float | None = None
-    upper: float | None = None
-    method: str = ""
-    reason: str = ""
-    excluded: int = 0
-
-
-def followed(definition: Followed, marts: Marts, window: Window, by: str | None = None) -> pl.DataFrame:
-    """The figures of a definition, one row a period of the window (and value of an attribute), in order.
-
-    Columns as in CELL, with `by` ahead where it is asked for. Where a source is lacking every figure is null
-    with the reason.
-    """
-    if by is None:
-        return _rows(definition, marts, window)
-    if by == CATEGORY:
-        return _nothing(window, "it follows customers, who do not split by category").with_columns(
-            by=pl.lit(None, pl.String)
-        )
-    held = dict(marts.selection.attributes)
-    values = [each for each in marts.attributes[by] if each in held.get(by, marts.attributes[by])]
-    parts = [
-        _rows(
-            definition,
-            marts.select(replace(marts.selection, attributes={**held, by: (value,)})),
-            window,
-        ).with_columns(by=pl.lit(value))
-        for value in values
-    ]
-    empty = _nothing(window, "").clear().with_columns(by=pl.lit(None, pl.String))
-    return pl.concat([empty, *parts]).with_columns(pl.col("by").cast(_dtype(marts, by)))
-
-
-def _dtype(marts: Marts, by: str) -> pl.DataType:
-    dtype = marts.frame("customer_summary").schema[by]
-    return pl.String() if dtype == pl.Boolean else dtype
-
-
-def _rows(definition: Followed, marts: Marts, window: Window) -> pl.DataFrame:
-    try:
-        found = _figures(definition, marts, window)
-    except Missing as missing:
-        return _nothing(window, str(missing))
-    least = definition.min_n or 0
-    rows = [
-        _cell(code, _hidden(found.get(code, _Found(None, 0, reason=NO_COHORT)), least))
-        for code in window.periods
-    ]
-    return pl.DataFrame(rows, schema=CELL, orient="row")
-
-
-def _hidden(found: _Found, least: int) -> _Found:
-    if found.value is None or found.n >= least:
-        return found
-    return replace(found, value=None, reason=f"fewer than {least}, too few to show")
-
-
-def _cell(code: int, found: _Found) -> tuple[object, ...]:
-    there = found.value is not None
-    bounded = there and found.lower is not None
-    return (
-        code,
-        found.value,
-        None,
-        found.n,
-        found.lower if there else None,
-        found.upper if there else None,
-        found.method if bounded else "",
-        found.excluded,
-        "" if there else found.reason,
-    )
-
-
-def _nothing(window: Window, reason: str) -> pl.DataFrame:
-    rows = [_cell(code, _Found(None, 0, reason=reason)) for code in window.periods]
-    return pl.DataFrame(rows, schema=CELL, orient="row")
-
-
-def _figures(definition: Followed, marts: Marts, window: Window) -> dict[int, _Found]:
+def followed(definition: Followed, marts: Marts, window: Window) -> dict[int, Point]:
+    """The figures of a definition by period. Raises Missing where a source is lacking."""
     match definition:
         case CohortRetention():
             return _cohorts(definition, marts, window)
@@ -194,11 +96,11 @@ _QUOTIENTS: Final = {
 }
 
 
-def _cohorts(definition: CohortRetention, marts: Marts, window: Window) -> dict[int, _Found]:
+def _cohorts(definition: CohortRetention, marts: Marts, window: Window) -> dict[int, Point]:
     check_periods(window)
     rows = closing_cells(definition, marts, window)
     above, below = _QUOTIENTS[definition.value]
-    found = {}
+    found = nothing(window, NO_COHORT)
     for (period,), part in rows.partition_by("period", as_dict=True).items():
         young = int(part.filter("young_history")["size"].sum())
         found[int(period)] = replace(
@@ -207,26 +109,20 @@ def _cohorts(definition: CohortRetention, marts: Marts, window: Window) -> dict[
     return found
 
 
-def _quotient(definition: CohortRetention, part: pl.DataFrame, above: str, below: str | None) -> _Found:
+def _quotient(definition: CohortRetention, part: pl.DataFrame, above: str, below: str | None) -> Point:
     n = int(part["base" if definition.value == "rate" else "size"].sum() or 0)
     if part.is_empty():
-        return _Found(None, 0, reason="only cohorts that may hold old customers")
+        return Point(None, 0, reason="only cohorts that may hold old customers")
     top = float(part[above].sum())
     if below is None:
-        return _Found(top, n)
+        return Point(top, n)
     bottom = float(part[below].sum() or 0)
     if bottom <= 0:
-        return _Found(None, n, reason="nobody to come back" if below == "base" else "nothing to divide by")
+        return Point(None, n, reason="nobody to come back" if below == "base" else "nothing to divide by")
     if definition.value != "rate" or definition.base == "previous":
-        return _Found(top / bottom, n)
+        return Point(top / bottom, n)
     lower, upper = wilson([top], [bottom])
-    return _Found(top / bottom, n, float(lower[0]), float(upper[0]), "wilson")
-
-
-def check_periods(window: Window, *, all_time: bool = True) -> None:
-    """Raise Missing for days that are no periods."""
-    if window.is_cut or (window.grain is Grain.ALL and not all_time):
-        raise Missing(NOT_PERIODS)
+    return Point(top / bottom, n, float(lower[0]), float(upper[0]), "wilson")
 
 
 def panel_until(marts: Marts, window: Window) -> pl.LazyFrame:
@@ -237,7 +133,7 @@ def panel_until(marts: Marts, window: Window) -> pl.LazyFrame:
     return marts.rows(RELATIONS[PANEL], whole, columns, exact=frozenset()).lazy()
 
 
-def _lifecycle(definition: Lifecycle, marts: Marts, window: Window) -> dict[int, _Found]:
+def _lifecycle(definition: Lifecycle, marts: Marts, window: Window) -> dict[int, Point]:
     check_periods(window, all_time=False)
     if definition.value in ("dormant", "lost", "lost_share"):
         return _silent(definition, marts, window)
@@ -246,11 +142,11 @@ def _lifecycle(definition: Lifecycle, marts: Marts, window: Window) -> dict[int,
     for row in table.iter_rows(named=True):
         value = row[definition.value]
         reason = NOBODY_LEFT if definition.value == "quick_ratio" else NOBODY
-        found[row["period"]] = _Found(None if value is None else float(value), row["active"], reason=reason)
+        found[row["period"]] = Point(None if value is None else float(value), row["active"], reason=reason)
     return found
 
 
-def _silent(definition: Lifecycle, marts: Marts, window: Window) -> dict[int, _Found]:
+def _silent(definition: Lifecycle, marts: Marts, window: Window) -> dict[int, Point]:
     orders = order_rows(marts).lazy()
     judged = standing(orders, marts.as_of, quantile=definition.quantile, min_gaps=definition.min_gaps)
     table = stocks(orders, judged, marts.calendar, window.grain, list(window.periods))
@@ -258,13 +154,13 @@ def _silent(definition: Lifecycle, marts: Marts, window: Window) -> dict[int, _F
     for row in table.iter_rows(named=True):
         ever = row["active"] + row["dormant"] + row["lost"]
         if definition.value != "lost_share":
-            found[row["period"]] = _Found(float(row[definition.value]), ever)
+            found[row["period"]] = Point(float(row[definition.value]), ever)
         elif ever:
             lower, upper = wilson([row["lost"]], [ever])
             bounds = float(lower[0]), float(upper[0])
-            found[row["period"]] = _Found(row["lost"] / ever, ever, *bounds, "wilson")
+            found[row["period"]] = Point(row["lost"] / ever, ever, *bounds, "wilson")
         else:
-            found[row["period"]] = _Found(None, 0, reason="nobody had ordered by then")
+            found[row["period"]] = Point(None, 0, reason="nobody had ordered by then")
     return found
 
 
@@ -275,30 +171,28 @@ def begun(definition: Survival, marts: Marts, window: Window) -> pl.DataFrame:
     return every.with_columns(period=marts.calendar.codes(pl.col("began_on"), window.grain))
 
 
-def _survival(definition: Survival, marts: Marts, window: Window) -> dict[int, _Found]:
+def _survival(definition: Survival, marts: Marts, window: Window) -> dict[int, Point]:
     parts = begun(definition, marts, window).partition_by("period", as_dict=True)
     return {
-        code: _waited(definition, parts[(code,)])
-        if (code,) in parts
-        else _Found(None, 0, reason=NOBODY_BEGAN)
+        code: _waited(definition, parts[(code,)]) if (code,) in parts else Point(None, 0, reason=NOBODY_BEGAN)
         for code in window.periods
     }
 
 
-def _waited(definition: Survival, ours: pl.DataFrame) -> _Found:
+def _waited(definition: Survival, ours: pl.DataFrame) -> Point:
     table, n = life_table(ours), len(ours)
     if definition.value == "median_days":
-        return _Found(median_survival(table), n, reason=HALF_WAITS)
+        return Point(median_survival(table), n, reason=HALF_WAITS)
     if int(ours["duration"].to_numpy().max()) < definition.days and survival_at(table, definition.days) != 0:
-        return _Found(None, n, reason=NOT_LONG_ENOUGH.format(days=definition.days))
+        return Point(None, n, reason=NOT_LONG_ENOUGH.format(days=definition.days))
     if definition.value == "mean_days":
-        return _Found(restricted_mean(table, definition.days), n)
+        return Point(restricted_mean(table, definition.days), n)
     last = table.filter(pl.col("duration") <= definition.days).tail(1)
     share = survival_at(table, definition.days)
     lower, upper = (last[name][0] if len(last) else None for name in ("lower", "upper"))
     if definition.value == "waiting" or share is None:
-        return _Found(share, n, lower, upper, "greenwood")
-    return _Found(1 - share, n, _flipped(upper), _flipped(lower), "greenwood")
+        return Point(share, n, lower, upper, "greenwood")
+    return Point(1 - share, n, _flipped(upper), _flipped(lower), "greenwood")
 
 
 def _flipped(bound: float | None) -> float | None:
@@ -323,29 +217,29 @@ def contracts_of(marts: Marts) -> pl.LazyFrame:
 _MOVED: Final = {"net_retention": "nrr", "gross_retention": "grr", "logo_churn": "logo_churn", "mrr": "end"}
 
 
-def _revenue(definition: RevenueRetention, marts: Marts, window: Window) -> dict[int, _Found]:
+def _revenue(definition: RevenueRetention, marts: Marts, window: Window) -> dict[int, Point]:
     check_periods(window, all_time=False)
     contracts = contracts_of(marts)
     found = {}
     for code in window.periods:
         start, end = compared_days(definition, marts, code, window.grain)
         if end <= start:
-            found[code] = _Found(None, 0, reason="the period has not begun")
+            found[code] = Point(None, 0, reason="the period has not begun")
             continue
         found[code] = _kept(definition, movements(contracts, [start, end]).row(0, named=True))
     return found
 
 
-def _kept(definition: RevenueRetention, row: dict[str, float]) -> _Found:
+def _kept(definition: RevenueRetention, row: dict[str, float]) -> Point:
     n = int(row["start_n"])
     if definition.value == "mrr":
-        return _Found(float(row["end"]), int(row["end_n"]))
+        return Point(float(row["end"]), int(row["end_n"]))
     if not n:
-        return _Found(None, 0, reason=NO_CONTRACTS)
+        return Point(None, 0, reason=NO_CONTRACTS)
     churn, lower, upper = (row[f"logo_churn{end}"] for end in ("", "_lower", "_upper"))
     if definition.value == "logo_churn":
-        return _Found(churn, n, lower, upper, "wilson")
+        return Point(churn, n, lower, upper, "wilson")
     if definition.value == "logo_retention":
-        return _Found(1 - churn, n, 1 - upper, 1 - lower, "wilson")
+        return Point(1 - churn, n, 1 - upper, 1 - lower, "wilson")
     value = row[_MOVED[definition.value]]
-    return _Found(None if value is None else float(value), n, reason=NO_CONTRACTS)
+    return Point(None if value is None else float(value), n, reason=NO_CONTRACTS)

@@ -12,6 +12,7 @@ from metrics.frames import Marts
 from metrics.lapse import silent_at, standing
 from metrics.lifecycle import states
 from metrics.periods import Window
+from metrics.points import check_periods
 from metrics.recurring import mrr_on
 from metrics.retention_definitions import (
     CohortRetention,
@@ -22,7 +23,6 @@ from metrics.retention_definitions import (
 )
 from metrics.retention_figures import (
     begun,
-    check_periods,
     closing_cells,
     cohort_lives,
     cohorts_of,

@@ -1,15 +1,18 @@
 """Definitions that follow customers through time: SQL, tile = list, published numbers, refusals."""
 
+from dataclasses import dataclass, field
 from datetime import date
 
 import duckdb
 import polars as pl
 import pytest
+from polars.testing import assert_series_equal
 from pydantic import ValidationError
 
 from config.documents import Document
 from config.load import Located
 from metrics.catalog import Catalog, catalog
+from metrics.definitions import Derived, Ratio
 from metrics.figures import compute
 from metrics.frames import Marts
 from metrics.lists import customers_behind
@@ -204,14 +207,53 @@ def test_days_that_are_no_periods_are_refused_in_words(shop_marts):
     assert row["reason"].startswith("ask for whole periods")
 
 
-def test_they_are_no_part_of_a_formula(shipped):
+@pytest.mark.parametrize("by", [None, "region"])
+def test_they_may_be_parts_of_formulas_and_quotients(shipped, shop_marts, by):
+    """Arithmetic on the figures of the parts; where a part has none a reason; the list names the parts."""
     document = Document("metrics.yaml")
-    from metrics.definitions import Derived
-
-    half = Derived(kind="derived", **SAID, expression="{quick_ratio} / 2")
+    share = {"numerator": "churned_customers", "denominator": "active_customers"}
+    more = [
+        Derived(kind="derived", **SAID, expression="{quick_ratio} / 2 + {orders}"),
+        Ratio(kind="ratio", **{**SAID, "name": "share"}, **share),
+    ]
     every = [Located(plan.definition, document) for plan in shipped.plans.values()]
-    found = catalog([*every, Located(half, document)])
-    assert "follows customers through time" in found.broken["figure"][0].fault
+    found = catalog([*every, *(Located(each, document) for each in more)])
+    assert not found.problems
+    names = ["figure", "share", "quick_ratio", "orders", *share.values()]
+    rows = compute(found, names, shop_marts, MONTH, by=by)
+    part = {name: rows.filter(pl.col("metric") == name) for name in names}
+    assert part["figure"]["value"].drop_nulls().len() > 1
+    assert_series_equal(part["figure"]["value"], part["quick_ratio"]["value"] / 2 + part["orders"]["value"])
+    active = pl.when(pl.col("value") > 0).then("value")
+    expected = part["churned_customers"]["value"] / part["active_customers"].select(active).to_series()
+    assert_series_equal(part["share"]["value"], expected)
+    without = part["figure"].filter(pl.col("value").is_null())
+    assert (without["reason"] != "").all()
+    people = customers_behind(found, "figure", shop_marts, MONTH)
+    assert {"quick_ratio.numerator", "quick_ratio.denominator", "orders.value"} <= set(people.columns)
+
+
+@dataclass(frozen=True)
+class Watched(Marts):
+    """Marts that note which columns of which relation are read."""
+
+    seen: dict[str, set[str]] = field(default_factory=dict)
+
+    def rows(self, relation, window, columns, *args, **kwargs):
+        self.seen.setdefault(relation.name, set()).update(columns)
+        return super().rows(relation, window, columns, *args, **kwargs)
+
+
+def test_lineage_names_what_is_read(shipped, shop_marts):
+    """What is asked of the marts stands in `reads`; amounts come along with orders whether needed or not."""
+    shared = {"net_amount", "margin", "subscription_id"}
+    rolling = cohort(age=1, window="rolling", back="contact", value="net_retention")
+    for definition in (*(shipped.definition(name) for name in followed_names(shipped)), rolling):
+        marts = Watched(shop_marts.frames, shop_marts.calendar, shop_marts.as_of)
+        compute(one(definition), [definition.name], marts, MONTH)
+        assert marts.seen.keys() == definition.reads.keys(), definition
+        for table, columns in definition.reads.items():
+            assert marts.seen[table] - shared <= set(columns), definition
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,72 @@
+"""Families of kinds whose figures a function of their own computes: which function, and which list.
+
+A family is a file of definitions (subclasses of `Computed`) and one of figures. It joins here with one case
+in each `match`, and its kinds join the union in `metrics.catalog`; mypy names the place that is forgotten.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import assert_never
+
+import polars as pl
+
+from metrics.catalog import Computing
+from metrics.frames import CATEGORY, Marts
+from metrics.periods import Window
+from metrics.points import Point, Points, nothing
+from metrics.retention_definitions import CohortRetention, Lifecycle, RevenueRetention, Survival
+from metrics.retention_figures import followed
+from metrics.retention_lists import followed_customers
+from metrics.selection import Missing
+
+
+def points(definition: Computing, marts: Marts, window: Window) -> Mapping[int, Point]:
+    """The figures of a definition by period, for the customers of a selection.
+
+    Raises Missing where a source is lacking or the window is none that the kind can answer.
+    """
+    match definition:
+        case CohortRetention() | Lifecycle() | Survival() | RevenueRetention():
+            return followed(definition, marts, window)
+        case _:
+            assert_never(definition)
+
+
+def customers(definition: Computing, marts: Marts, window: Window) -> pl.DataFrame:
+    """Who is behind the figures: period, customer, and the quantities that the figure is made of.
+
+    Of a quotient `numerator` and `denominator`, of a count or an amount `value`, whose sums over a period
+    give the figure; other quantities where there is no such sum. Raises Missing like the figure, and where
+    it is not recorded by customer.
+    """
+    match definition:
+        case CohortRetention() | Lifecycle() | Survival() | RevenueRetention():
+            return followed_customers(definition, marts, window)
+        case _:
+            assert_never(definition)
+
+
+def split_points(definition: Computing, marts: Marts, window: Window, by: str | None) -> Points:
+    """The figures by value of a customer attribute and period: each value is a selection of its own.
+
+    What is Missing is a reason in every period.
+    """
+    if by is None:
+        return {(None, code): point for code, point in _points(definition, marts, window).items()}
+    if by == CATEGORY:
+        reason = f"`{definition.kind}` is a figure of customers, who do not split by category"
+        return {(None, code): point for code, point in nothing(window, reason).items()}
+    held = dict(marts.selection.attributes)
+    values = [each for each in marts.attributes[by] if each in (held.get(by) or marts.attributes[by])]
+    found: dict[tuple[str | None, int], Point] = {}
+    for value in values:
+        part = marts.select(replace(marts.selection, attributes={**held, by: (value,)}))
+        found |= {(value, code): point for code, point in _points(definition, part, window).items()}
+    return found
+
+
+def _points(definition: Computing, marts: Marts, window: Window) -> Mapping[int, Point]:
+    try:
+        return points(definition, marts, window)
+    except Missing as missing:
+        return nothing(window, str(missing))

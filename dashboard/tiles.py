@@ -73,6 +73,7 @@ class Tile:
     history: Sequence[float | None] = field(default=())
     n: str = ""
     spoken: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ def tile(
         history,
         n,
         spoken,
+        metric.unit,
     )
 
 

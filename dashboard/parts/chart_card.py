@@ -11,6 +11,7 @@ import polars as pl
 import streamlit as st
 from plotly.basedatatypes import BaseFigure
 
+from dashboard import sheet
 from dashboard.charts.layout import Chart
 from dashboard.parts import downloads
 from dashboard.parts.markup import Column, facts, table
@@ -47,6 +48,7 @@ class ReadyFigure(BaseFigure):  # type: ignore[misc]  # Plotly has no types
 
 def chart_card(card: Card, chart: Chart | None, otherwise: str = "") -> None:
     """The card with its chart, or with the sentence `otherwise` when there is nothing to draw."""
+    sheet.record(lambda: _block(card, chart, otherwise))
     with st.container(border=True, key=f"card-{card.key}", height="stretch"):
         _card_head(card, chart)
         if chart and st.session_state.get(f"{card.key}.as_table"):
@@ -62,6 +64,24 @@ def chart_card(card: Card, chart: Chart | None, otherwise: str = "") -> None:
                 config=chart.config,
                 alt=chart.alt,
             )
+
+
+def _block(card: Card, chart: Chart | None, otherwise: str) -> sheet.Picture:
+    """A card as data: what a report needs to draw it again, and the rows behind it."""
+    return sheet.Picture(
+        key=card.key,
+        title=card.title,
+        note=card.note,
+        definition=card.definition,
+        heads=tuple(column.title for column in card.columns),
+        kinds=tuple(column.kind for column in card.columns),
+        rows=tuple(tuple(row) for row in card.rows()) if chart else (),
+        figure=sheet.plain(chart.figure) if chart else None,
+        alt=chart.alt if chart else "",
+        height=chart.height if chart else 0,
+        otherwise=otherwise,
+        frame=card.frame() if chart else None,
+    )
 
 
 def _card_head(card: Card, chart: Chart | None) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 import streamlit as st
 
-from dashboard import data, wording
+from dashboard import data, sheet, wording
 from dashboard.desk import Desk
 from dashboard.format import MISSING, Formatter
 from dashboard.parts.effects import Effect, effects
@@ -35,7 +35,8 @@ def open_details(scope: Scope, name: str) -> None:
     """Open the drawer for one metric."""
     desk = data.desk()
     tile = desk.tiles((name,), scope)[0]
-    st.dialog(tile.label, position="right", width=WIDTH)(guarded(_draw))(desk, scope, tile)
+    with sheet.aside():
+        st.dialog(tile.label, position="right", width=WIDTH)(guarded(_draw))(desk, scope, tile)
 
 
 def _draw(desk: Desk, scope: Scope, tile: Tile) -> None:

@@ -8,6 +8,8 @@ from html import escape
 
 import streamlit as st
 
+from dashboard import sheet
+
 
 @dataclass(frozen=True)
 class Stated:
@@ -20,6 +22,7 @@ class Stated:
 
 def figure_row(stated: Sequence[Stated], key: str) -> None:
     """The figures side by side, two a row on a phone."""
+    sheet.record(lambda: sheet.Tiles(numbers=tuple(_number(each) for each in stated)))
     with st.grid(len(stated), min_column_width=150, gap="small"):
         for place, each in enumerate(stated):
             with st.container(border=True, key=f"tile-{key}-{place}", height="stretch"):
@@ -29,3 +32,7 @@ def figure_row(stated: Sequence[Stated], key: str) -> None:
                     f'</span></div><div class="figure">{escape(each.value)}</div>'
                     f'<div class="n" style="white-space: normal">{escape(each.under)}</div></div>'
                 )
+
+
+def _number(stated: Stated) -> sheet.Number:
+    return sheet.Number(label=stated.label, shown=stated.value, under=stated.under)

@@ -7,6 +7,7 @@ from html import escape
 
 import streamlit as st
 
+from dashboard import sheet
 from dashboard.charts.spark import sparkline
 from dashboard.parts.markup import marked
 from dashboard.text import gettext as _
@@ -15,9 +16,35 @@ from dashboard.tiles import Tile
 
 def kpi_row(tiles: Sequence[Tile], open_details: Callable[[str], None]) -> None:
     """The tiles side by side, two a row on a phone; `open_details` takes the name of the metric clicked."""
+    sheet.record(lambda: sheet.Tiles(numbers=tuple(_number(tile) for tile in tiles)))
     with st.grid(len(tiles), min_column_width=150, gap="small"):
         for tile in tiles:
             _tile(tile, open_details)
+
+
+def _number(tile: Tile) -> sheet.Number:
+    """A tile as data."""
+    figure, change = tile.figure, tile.change
+    return sheet.Number(
+        label=tile.label,
+        shown=tile.value,
+        under=tile.n,
+        change=change.text if change else "",
+        tone=change.tone if change else "flat",
+        arrow=change.arrow if change else "",
+        against=tile.against,
+        history=tuple(tile.history),
+        metric=tile.name,
+        unit=tile.unit,
+        period=tile.period,
+        value=figure.value,
+        amount=None if figure.amount is None else str(figure.amount),
+        n=figure.n,
+        lower=figure.lower,
+        upper=figure.upper,
+        interval=figure.interval,
+        reason=figure.reason,
+    )
 
 
 def _tile(tile: Tile, open_details: Callable[[str], None]) -> None:

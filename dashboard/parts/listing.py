@@ -11,9 +11,10 @@ import polars as pl
 import polars.selectors as cs
 import streamlit as st
 
+from dashboard import sheet
 from dashboard.format import Formatter
 from dashboard.parts import downloads
-from dashboard.parts.markup import Column, note, table
+from dashboard.parts.markup import Column, note, table, table_block
 from dashboard.text import gettext as _
 from dashboard.text import ngettext
 
@@ -53,12 +54,23 @@ def listing(
         nothing = _("No row matches.") if len(frame) else _("There are no rows.")
         st.html(f'<div class="state"><p>{escape(nothing)}</p></div>')
         return
-    note(_counted(len(found), len(frame), show, counted or partial(_rows, show)))
+    said = _counted(len(found), len(frame), show, counted or partial(_rows, show))
+    sheet.record(lambda: _block(found, columns, cells, label, said))
+    with sheet.aside():  # the count stands in the block already
+        note(said)
     pages = -(-len(found) // PAGE)
     slot = st.container()
     page = st.pagination(pages, key=f"{key}.page") if pages > 1 else 1
     rows = found.slice((page - 1) * PAGE, PAGE)
     slot.html(table(columns, cells(rows), label))
+
+
+def _block(
+    found: pl.DataFrame, columns: Sequence[Column], cells: Cells, label: str, said: str
+) -> sheet.Table:
+    """The first page in words, all rows as a frame."""
+    first = cells(found.head(PAGE))
+    return table_block(columns, first, label, note=said, missing=len(found) - len(first), frame=found)
 
 
 def matching(frame: pl.DataFrame, term: str) -> pl.DataFrame:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+import polars as pl
 import streamlit as st
+
+from dashboard import sheet
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,7 @@ class Column:
 
 def head(title: str, caption: str, actions: Callable[[], None] | None = None) -> None:
     """The one H1 of a page and the caption that states its scope; `actions` are drawn at the top right."""
+    sheet.record(lambda: sheet.Head(title=title, caption=caption))
     words = f'<div class="head"><h1>{escape(title)}</h1><p>{escape(caption)}</p></div>'
     if actions is None:
         st.html(words)
@@ -30,6 +35,7 @@ def head(title: str, caption: str, actions: Callable[[], None] | None = None) ->
 
 def section(title: str, caption: str = "") -> None:
     """A heading within a page, with a few words that say what it groups."""
+    sheet.record(lambda: sheet.Section(title=title, caption=caption))
     words = f"<p>{escape(caption)}</p>" if caption else ""
     st.html(f'<div class="section"><h2>{escape(title)}</h2>{words}</div>')
 
@@ -41,11 +47,13 @@ def card_head(title: str, words: str) -> str:
 
 def note(text: str) -> None:
     """A line of small, muted text."""
+    sheet.record(lambda: sheet.Note(text=text))
     st.html(f'<p class="note">{marked(text)}</p>')
 
 
 def notice(text: str) -> None:
     """A line that a person should read before the figures."""
+    sheet.record(lambda: sheet.Note(text=text, notice=True))
     st.html(f'<p class="notice" role="status">{marked(text)}</p>')
 
 
@@ -69,6 +77,43 @@ def facts(pairs: Mapping[str, str], *, code: Iterable[str] = ()) -> str:
 
 def _code(text: str) -> str:
     return f"<code>{escape(text)}</code>"
+
+
+def show_table(
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[str]],
+    label: str,
+    *,
+    total: Sequence[str] | None = None,
+) -> None:
+    """Draw a table; see `table`."""
+    listed = [tuple(row) for row in rows]
+    sheet.record(lambda: table_block(columns, listed, label, total))
+    st.html(table(columns, listed, label, total=total))
+
+
+def table_block(
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[str]],
+    label: str,
+    total: Sequence[str] | None = None,
+    *,
+    note: str = "",
+    missing: int = 0,
+    frame: pl.DataFrame | None = None,
+) -> sheet.Table:
+    """A table as a block of a sheet; see `dashboard.sheet.Table`."""
+    return sheet.Table(
+        key=re.sub(r"\W+", "-", label.lower()).strip("-"),
+        title=label,
+        heads=tuple(column.title for column in columns),
+        kinds=tuple(column.kind for column in columns),
+        rows=tuple(tuple(row) for row in rows),
+        total=None if total is None else tuple(total),
+        note=note,
+        missing=missing,
+        frame=frame,
+    )
 
 
 def table(

@@ -67,7 +67,7 @@ def _sources(manifest: Manifest, show: Formatter) -> None:
         for report in manifest.sources
     ]
     total = [_("All"), "", "", *_counts(manifest.sources, show)]
-    st.html(markup.table(columns, rows, _("Sources"), total=total))
+    markup.show_table(columns, rows, _("Sources"), total=total)
     _notes(manifest)
 
 
@@ -76,7 +76,7 @@ def _notes(manifest: Manifest) -> None:
     notes = [[report.name, text] for report in manifest.sources for text in report.notes]
     if notes:
         with st.expander(_("How the files were read")):
-            st.html(markup.table([Column(_("Source")), Column(_("Found"), "wide")], notes, _("Notes")))
+            markup.show_table([Column(_("Source")), Column(_("Found"), "wide")], notes, _("Notes"))
 
 
 def _origin(report: SourceReport, show: Formatter) -> str:
@@ -117,7 +117,7 @@ def _set_aside(manifest: Manifest, show: Formatter) -> None:
             Column(_("Reason"), "wide"),
             Column(_("Rows"), "number"),
         ]
-        st.html(markup.table(columns, rows, _("Reasons")))
+        markup.show_table(columns, rows, _("Reasons"))
 
 
 def _quarantine(desk: Desk) -> None:
@@ -192,7 +192,7 @@ def _versions(desk: Desk) -> None:
         ]
         for each in desk.versions()
     ]
-    st.html(markup.table(columns, rows, _("Versions")))
+    markup.show_table(columns, rows, _("Versions"))
 
 
 def _meaning(desk: Desk) -> None:

@@ -110,7 +110,7 @@ def _lineage(desk: Desk, name: str) -> None:
     st.html(f'<div class="flow">{arrow.join(filled)}</div>')
     if steps:
         with st.expander(_("Column by column")):
-            st.html(markup.table(_columns(), [_row(desk, step) for step in steps], _("Lineage")))
+            markup.show_table(_columns(), [_row(desk, step) for step in steps], _("Lineage"))
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

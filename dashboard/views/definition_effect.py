@@ -63,7 +63,7 @@ def draw(desk: Desk, name: str, changes: Sequence[Changed]) -> None:
     if not changes:
         return
     rows = [_row(change, desk.show) for change in changes[:MOST_METRICS]]
-    st.html(markup.table(_heads(_("Metric")), rows, _("What this edit does")))
+    markup.show_table(_heads(_("Metric")), rows, _("What this edit does"))
     labels = {change.name: change.label for change in changes}
     chosen = st.selectbox(
         _("By month and segment"), list(labels), format_func=lambda each: labels[each], key=f"effect.{name}"

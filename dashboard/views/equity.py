@@ -203,7 +203,7 @@ def _drivers(desk: Desk, found: Measured) -> None:
     rows.append([_("Cost to serve"), show.money(drivers.cost_to_serve), _("service and retention spend")])
     with st.container(border=True, key="card-equity-drivers", height="stretch"):
         st.html(markup.card_head(_("Measured drivers"), _("all rates are yearly")))
-        st.html(markup.table(heads, rows, _("Measured drivers")))
+        markup.show_table(heads, rows, _("Measured drivers"))
         markup.note(
             _(
                 "Equity is customers times margin times r / (1 + i - r), and new customers' margin times "

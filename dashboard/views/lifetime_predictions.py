@@ -241,7 +241,7 @@ def _segments(desk: Desk, scope: Scope, months: int) -> None:
         Column(_("95 % interval")),
     ]
     rows = [_segment(desk, row, by) for row in table.iter_rows(named=True)]
-    st.html(markup.table(heads, rows, _("By segment")))
+    markup.show_table(heads, rows, _("By segment"))
     markup.note(
         _(
             "Totals are not discounted, the values of single customers are. The section Customers finds "

@@ -75,7 +75,7 @@ def _candidates(desk: Desk, found: Outlook) -> None:
         ]
         for row in found.table.iter_rows(named=True)
     ]
-    st.html(markup.table(heads, rows, _("Models fitted")))
+    markup.show_table(heads, rows, _("Models fitted"))
     if found.purchases is not None:
         fits = {NAMES[found.best]: found.purchases, "Gamma-Gamma": found.spend}
         said = [
@@ -211,7 +211,7 @@ def _errors(desk: Desk, checked: Validation) -> None:
         ]
         for row in checked.comparison.iter_rows(named=True)
     ]
-    st.html(markup.table(heads, rows, _("Against naive baselines")))
+    markup.show_table(heads, rows, _("Against naive baselines"))
     markup.note(
         _(
             "Same again: as many orders as in the {n} days before. Segment mean: their mean for everybody. "
@@ -234,4 +234,4 @@ def _deciles(desk: Desk, checked: Validation) -> None:
         ]
         for row in checked.deciles.iter_rows(named=True)
     ]
-    st.html(markup.table(heads, rows, _("By decile")))
+    markup.show_table(heads, rows, _("By decile"))

@@ -182,7 +182,7 @@ def _table(desk: Desk, scope: Scope, table: pl.DataFrame) -> None:
                 f"{show.percent(row['logo_churn_lower'])} {_('to')} {show.percent(row['logo_churn_upper'])}"
             )
         rows.append([_period(desk, scope, row), *counts, show.value(row["logo_churn"], "rate"), bounds])
-    st.html(markup.table(heads, rows, _("Customers under contract")))
+    markup.show_table(heads, rows, _("Customers under contract"))
 
 
 def _renewals(desk: Desk, scope: Scope) -> None:

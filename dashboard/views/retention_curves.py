@@ -107,7 +107,7 @@ def _side_by_side(desk: Desk, scope: Scope, plain: Cohorts, names: tuple[str, st
     markup.section(
         _("Two definitions side by side"), _("All cohorts together; the same customers, counted twice")
     )
-    st.html(markup.table(heads, rows, _("Two definitions side by side")))
+    markup.show_table(heads, rows, _("Two definitions side by side"))
     markup.note(" \N{MIDDLE DOT} ".join(f"{_(DEFINITIONS[name][0])}: {words(name)}" for name in names))
 
 

@@ -198,7 +198,7 @@ def _matrix(desk: Desk, scope: Scope) -> None:
     before, after = (desk.read.period(code, scope.grain) for code in (scope.period - 1, scope.period))
     markup.section(_("Transitions"), words.format(before=before, now=after))
     heads = [Column(_("From")), *(Column(_(NAMES[key]), "number") for key in now), Column(_("All"), "number")]
-    st.html(markup.table(heads, rows, _("Transitions")))
+    markup.show_table(heads, rows, _("Transitions"))
 
 
 def _judgement(desk: Desk, scope: Scope) -> None:
@@ -251,7 +251,7 @@ def _shifts(desk: Desk, scope: Scope) -> None:
     heads += [Column(_("Others last year"), "number"), Column(_("Others now"), "number")]
     heads += [Column(_("Moved apart"), "number"), Column(_("95 % interval")), Column("n", "number")]
     rows = [_shift(desk, row) for row in found.iter_rows(named=True)]
-    st.html(markup.table(heads, rows, _("Where retention moved")))
+    markup.show_table(heads, rows, _("Where retention moved"))
     markup.note(_("At most one in twenty of these rows by chance (Benjamini-Hochberg). n: customers asked."))
 
 
@@ -292,7 +292,7 @@ def _tested(desk: Desk, scope: Scope) -> None:
         ]
         for row in asked.back_test(desk, scope).iter_rows(named=True)
     ]
-    st.html(markup.table(heads, rows, _("Back-test of the judgement")))
+    markup.show_table(heads, rows, _("Back-test of the judgement"))
 
 
 def _customers(desk: Desk, scope: Scope) -> None:

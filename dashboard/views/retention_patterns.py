@@ -167,7 +167,7 @@ def _overview(desk: Desk, found: pl.DataFrame) -> Pattern:
                 _(STAKES[name]),
             ]
         )
-    st.html(markup.table(heads, rows, _("Patterns")))
+    markup.show_table(heads, rows, _("Patterns"))
     chosen = st.segmented_control(
         _("Pattern"),
         list(PATTERNS),

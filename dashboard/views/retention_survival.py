@@ -212,7 +212,7 @@ def _milestones(desk: Desk, event: Event, by: str | None, groups: Mapping[str, p
             ]
         )
     markup.section(_("Have met it"), _(EVENTS[event]))
-    st.html(markup.table(heads, rows, _("Have met it")))
+    markup.show_table(heads, rows, _("Have met it"))
 
 
 def _model(desk: Desk, scope: Scope, event: Event) -> None:
@@ -243,7 +243,7 @@ def _model(desk: Desk, scope: Scope, event: Event) -> None:
     heads += [Column(_("Hazard ratio"), "number"), Column(_("95 % interval")), Column("p", "number")]
     heads.append(Column(_("Same over time")))
     rows = [_ratio(desk, row) for row in found.table.iter_rows(named=True)]
-    st.html(markup.table(heads, rows, _("Hazard ratios")))
+    markup.show_table(heads, rows, _("Hazard ratios"))
     said = _("{n} customers, {events} with the event. Numbers: per standard deviation.")
     if found.sampled:
         said += " " + _("A sample of the customers, drawn evenly.")

@@ -34,6 +34,7 @@ from metrics.lists import customers_behind
 from metrics.measures import Compute
 from metrics.periods import Calendar, Window
 from metrics.selection import Missing
+from metrics.targets import target_of
 
 T = TypeVar("T")
 
@@ -187,7 +188,10 @@ class Desk:
         found = figures_of(rows, name)
         back = range(scope.period - SPARK, scope.period + 1)
         line = [found[code].value if code in found else None for code in back]
-        return tile(self.metric(name), found, self._moment(name, found, scope), line, self.show)
+        moment, metric = self._moment(name, found, scope), self.metric(name)
+        segment = {**dict(scope.attributes), "category": scope.categories}
+        target = target_of(metric, scope.grain, moment.period, self.calendar, segment)
+        return tile(metric, found, moment, line, self.show, target)
 
     def _moment(self, name: str, found: Mapping[int, Figure], scope: Scope) -> Moment:
         """The scope's own period, or for a survey that of its latest wave."""

@@ -30,7 +30,7 @@ from babel.numbers import (
 )
 
 from dashboard.text import gettext as _
-from metrics.definitions import Unit
+from metrics.definitions import Style
 
 Number = int | float | Decimal
 
@@ -46,7 +46,7 @@ class Formatter:
     locale: str = "en_US"
     currency: str = "USD"
 
-    def value(self, value: Number | None, unit: Unit) -> str:
+    def value(self, value: Number | None, unit: Style) -> str:
         """A figure as on a tile: short, at most four significant digits of money, one decimal of per cent."""
         if value is None or not math.isfinite(value):
             return MISSING
@@ -57,6 +57,8 @@ class Formatter:
                 return self.count(value)
             case "rate":
                 return self.percent(value)
+            case "points":
+                return self.change(value, "rate")
             case "nps":
                 return self.signed(value, 0)
             case "days":
@@ -66,7 +68,7 @@ class Formatter:
             case "per_thousand":
                 return self.decimal(value, 1)
 
-    def full(self, value: Number | None, unit: Unit) -> str:
+    def full(self, value: Number | None, unit: Style) -> str:
         """The same figure with every digit that it carries: money to the cent, counts in full."""
         if value is None or not math.isfinite(value):
             return MISSING
@@ -80,12 +82,12 @@ class Formatter:
             case _:
                 return self.value(value, unit)
 
-    def change(self, change: Number | None, unit: Unit) -> str:
+    def change(self, change: Number | None, unit: Style) -> str:
         """A difference with its sign: points for a rate, the unit itself for scores, money and counts."""
         if change is None or not math.isfinite(change):
             return MISSING
         match unit:
-            case "rate":
+            case "rate" | "points":
                 return _("{n}\N{NO-BREAK SPACE}pp").format(n=self.signed(float(change) * 100, 1))
             case "money":
                 return self._sign(change) + self.money(_size(change))
@@ -147,11 +149,13 @@ class Formatter:
         rounded = _half_up(value, -digits)
         return self._sign(rounded) + self.decimal(abs(rounded), digits)
 
-    def axis(self, value: Number, unit: Unit) -> str:
+    def axis(self, value: Number, unit: Style) -> str:
         """A tick: as short as possible, without decimals that say nothing."""
         match unit:
             case "money":
                 return self._short_money(value)
+            case "points":
+                return self.signed(float(value) * 100, 0 if _size(value) * 100 % 1 == 0 else 1)
             case "rate":
                 return self.percent(value, 0 if _size(value) * 100 % 1 == 0 else 1)
             case "count":

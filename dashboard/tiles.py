@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from dashboard.format import MISSING, Formatter
 from dashboard.text import gettext as _
 from metrics.definitions import Direction, Metric
+from metrics.targets import Verdict, Word, verdict
 
 Tone = Literal["good", "bad", "flat"]
 
@@ -59,6 +60,14 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Goal:
+    """What a figure was to be, and whether it is, in words: `Target 45 %: reached`."""
+
+    text: str
+    tone: Tone = "flat"
+
+
+@dataclass(frozen=True)
 class Tile:
     """Everything that one tile shows."""
 
@@ -74,6 +83,7 @@ class Tile:
     n: str = ""
     spoken: str = ""
     unit: str = ""
+    goal: Goal | None = None
 
 
 @dataclass(frozen=True)
@@ -132,16 +142,19 @@ def tile(
     moment: Moment,
     history: Sequence[float | None],
     show: Formatter,
+    target: float | None = None,
 ) -> Tile:
-    """The tile of a metric at a moment, from its figures by period."""
+    """The tile of a metric at a moment, from its figures by period; `target` is that of the period."""
     figure = figures.get(moment.period, Figure(None))
     reference = figures.get(moment.reference) if moment.reference is not None else None
-    value = show.value(figure.shown, metric.unit)
+    value = show.value(figure.shown, metric.style)
     change = None if reference is None else changed(metric, figure, reference, show)
     counted = _("n = {n}").format(n=show.decimal(figure.n, 0)) if figure.n else ""
     n = ", ".join(part for part in (moment.asked, counted) if part)
     moved = f"{change.text} {moment.against}" if change else ""
-    spoken = ", ".join(part for part in (metric.label, value, moved, n) if part)
+    aim = goal(metric, figure, target, show)
+    said = aim.text if aim else ""
+    spoken = ", ".join(part for part in (metric.label, value, moved, said, n) if part)
     return Tile(
         metric.name,
         metric.label,
@@ -155,6 +168,7 @@ def tile(
         n,
         spoken,
         metric.unit,
+        aim,
     )
 
 
@@ -176,6 +190,34 @@ def changed(metric: Metric, figure: Figure, reference: Figure, show: Formatter) 
         return Change(_("no clear change"))
     arrow = "\N{UPWARDS ARROW}" if difference > 0 else "\N{DOWNWARDS ARROW}"
     return Change(text, tone(metric.direction, difference), arrow)
+
+
+def goal(metric: Metric, figure: Figure, target: float | None, show: Formatter) -> Goal | None:
+    """What is said of a figure against its target and thresholds; of a running period the target alone."""
+    value = None if figure.shown is None else float(figure.shown)
+    found = verdict(metric, value, target, (figure.lower, figure.upper))
+    if found is None or value is None:
+        return None
+    aimed = "" if found.target is None else _("Target {n}").format(n=show.value(found.target, metric.style))
+    if not figure.complete:
+        return Goal(aimed) if aimed else None
+    said, tone = _judged(found, metric, value, show)
+    return Goal(f"{aimed}: {said}" if aimed else f"{said[:1].upper()}{said[1:]}", tone)
+
+
+def _judged(found: Verdict, metric: Metric, value: float, show: Formatter) -> tuple[str, Tone]:
+    """A verdict in words, and its tone."""
+    away = _written(metric, value - (found.target or 0), found.target or 0, show)
+    good, bad = (show.value(limit, metric.style) for limit in (found.good, found.bad))
+    said: dict[Word, tuple[str, Tone]] = {
+        "reached": (_("reached"), "good"),
+        "missed": (_("missed by {n}").format(n=away.lstrip("+-\N{MINUS SIGN}")), "bad"),
+        "unclear": (_("too close to tell"), "flat"),
+        "good": (_("good, from {n}").format(n=good), "good"),
+        "watch": (_("watch, good is {n}").format(n=good), "flat"),
+        "bad": (_("bad, from {n}").format(n=bad), "bad"),
+    }
+    return said[found.word]
 
 
 def supported(figure: Figure, reference: Figure) -> bool:
@@ -202,7 +244,7 @@ def supported(figure: Figure, reference: Figure) -> bool:
 def _written(metric: Metric, difference: float, reference: float, show: Formatter) -> str:
     if metric.unit in ("money", "count", "per_thousand") and reference > 0:
         return show.relative(difference / reference)
-    return show.change(difference, metric.unit)
+    return show.change(difference, metric.style)
 
 
 def tone(direction: Direction, difference: float) -> Tone:

@@ -17,7 +17,8 @@ from metrics.definitions import (
     PeriodRetention,
     Ratio,
     Simple,
-    Unit,
+    Style,
+    Target,
 )
 
 Name = Callable[[str], str]
@@ -54,7 +55,7 @@ def _measure(measure: Measure) -> str:
     return _("{expression} of {table}").format(expression=measure.expression, table=measure.table) + where
 
 
-def interval(figure: Figure, unit: Unit, show: Formatter) -> str:
+def interval(figure: Figure, unit: Style, show: Formatter) -> str:
     """The interval of a figure with its method: `41.9 % to 43.7 % (95 %, Wilson)`."""
     if figure.lower is None or figure.upper is None:
         return _("none: a full count, not a sample")
@@ -75,6 +76,41 @@ def _methods() -> Mapping[str, str]:
         "bootstrap": _("bootstrap"),
         "greenwood": _("Greenwood, log-log"),
     }
+
+
+def targets(definition: Definition, show: Formatter) -> str:
+    """The targets of a metric, each with the periods and the segment for which it holds."""
+    return "; ".join(_target(each, definition, show) for each in definition.targets)
+
+
+def _target(target: Target, definition: Definition, show: Formatter) -> str:
+    parts = [show.value(target.value, definition.style)]
+    if target.grain:
+        parts.append(_("a {period}").format(period=target.grain))
+    if target.since:
+        parts.append(_("from {day}").format(day=show.day(target.since)))
+    if target.until:
+        parts.append(_("to {day}").format(day=show.day(target.until)))
+    values = [value for held in target.segment.values() for value in held]
+    return " ".join(parts) + (f" ({', '.join(values)})" if values else "")
+
+
+def thresholds(definition: Definition, show: Formatter) -> str:
+    """From where a metric is good and bad; empty without thresholds."""
+    limits = definition.thresholds
+    if limits is None:
+        return ""
+    style: Style = "rate" if limits.of == "target" else definition.style
+    words = _("good from {good}, bad from {bad} of the target") if limits.of == "target" else ""
+    words = words or _("good from {good}, bad from {bad}")
+    return words.format(good=show.value(limits.good, style), bad=show.value(limits.bad, style))
+
+
+def version(definition: Definition, show: Formatter) -> str:
+    """Which version of its meaning a metric is, and since when; empty where nothing is said."""
+    number = "" if definition.version is None else str(definition.version)
+    since = definition.changed_on and _("since {day}").format(day=show.day(definition.changed_on))
+    return ", ".join(part for part in (number, since) if part)
 
 
 def direction(definition: Definition) -> str:

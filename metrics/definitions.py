@@ -5,7 +5,8 @@ A definition names columns and other metrics as text; `metrics.catalog` checks a
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from datetime import date
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -15,8 +16,34 @@ Unit = Literal["money", "count", "rate", "ratio", "score", "nps", "days", "per_t
 Direction = Literal["up_is_good", "down_is_good", "neutral"]
 Additivity = Literal["additive", "semi", "non"]
 Interval = Literal["wilson", "t", "delta", "poisson", "bootstrap", "none"]
+Format = Literal["currency", "percent", "points", "days", "number", "whole"]
+Style: TypeAlias = Unit | Literal["points"]
+"""How a figure is written: as its unit is, or as percentage points."""
+
 Value = bool | int | float | str | None
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+
+
+FORMATS: Final[Mapping[Unit, tuple[Format, ...]]] = {
+    "money": ("currency",),
+    "count": ("whole", "number"),
+    "rate": ("percent", "points", "number"),
+    "ratio": ("number", "percent", "whole"),
+    "score": ("number", "whole"),
+    "nps": ("points", "number"),
+    "days": ("days", "number", "whole"),
+    "per_thousand": ("number", "whole"),
+}
+"""The formats that fit a unit, the usual one first."""
+
+_STYLES: Final[Mapping[Format, Style]] = {
+    "currency": "money",
+    "percent": "rate",
+    "points": "points",
+    "days": "days",
+    "number": "ratio",
+    "whole": "count",
+}
 
 
 class Strict(BaseModel):
@@ -41,6 +68,33 @@ class Test(Strict):
     period: str | None = Field(None, description="A day within that period; all of history when left out.")
 
 
+class Target(Strict):
+    """A figure to reach, by period and by segment."""
+
+    value: float = Field(description="The figure to reach, in the unit of the metric.")
+    grain: Literal["day", "week", "month", "quarter", "year"] | None = Field(
+        None,
+        description="Length of the periods for which it holds; any when left out. Targets of an additive "
+        "metric by month add up to those of quarters and years.",
+    )
+    since: date | None = Field(None, description="The first day on which a period may begin.")
+    until: date | None = Field(None, description="The last day on which a period may end.")
+    segment: Mapping[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="For whom it holds, such as `region: [North]`: shown under exactly these filters.",
+    )
+
+
+class Thresholds(Strict):
+    """From where a figure is good, and from where it is bad; between the two it wants watching."""
+
+    good: float = Field(description="From here on the figure is good.")
+    bad: float = Field(description="From here on, the other way, it is bad.")
+    of: Literal["figure", "target"] = Field(
+        "figure", description="Whether they are figures, or shares of the target such as 1 and 0.9."
+    )
+
+
 class Measure(Strict):
     """One aggregate of one table."""
 
@@ -57,13 +111,58 @@ class Metric(Strict):
     description: str = Field(min_length=1, description="What it says and how it is counted, in words.")
     direction: Direction = Field("neutral", description="Which way of change is good.")
     unit: Unit = Field(description="What the figure is measured in, and so how it is written.")
+    format: Format | None = Field(
+        None, description="How the figure is written, where that is not the usual way for its unit."
+    )
     additivity: Additivity = Field("non", description="Whether parts add up to the whole.")
     interval: Interval | None = Field(None, description="How its uncertainty is computed.")
     min_n: int | None = Field(None, ge=0, description="Fewer units than this, and the figure is not shown.")
+    grain: Literal["day", "week", "month", "quarter", "year"] | None = Field(
+        None, description="The shortest period for which it is counted; any when left out."
+    )
+    target: float | tuple[Target, ...] | None = Field(
+        None, description="What is to be reached: one figure, or a list by period and segment."
+    )
+    thresholds: Thresholds | None = Field(None, description="From where the figure is good, and bad.")
     owner: str = Field("", description="Who answers for the definition.")
+    version: int | None = Field(None, ge=1, description="Counts what the definition has meant so far.")
+    changed_on: date | None = Field(None, description="The day of the last change of meaning.")
+    approved_by: str = Field("", description="Who agreed to the definition.")
     source: str = Field("", description="Where the definition comes from.")
     tags: tuple[str, ...] = Field((), description="Words to find it by.")
-    tests: tuple[Test, ...] = Field((), description="Worked examples.")
+    examples: tuple[str, ...] = Field((), description="Cases in words, shown with the definition.")
+    tests: tuple[Test, ...] = Field((), description="Worked examples that the check computes.")
+
+    @model_validator(mode="after")
+    def _thresholds_fit(self) -> Self:
+        limits = self.thresholds
+        if limits is None:
+            return self
+        if self.direction == "neutral":
+            fault = "thresholds need a direction: neither way of this metric is good"
+            raise Fault(
+                fault, "Write `direction: up_is_good` or `direction: down_is_good`", at=("thresholds",)
+            )
+        if (limits.good > limits.bad) != (self.direction == "up_is_good") or limits.good == limits.bad:
+            fault = f"good from {limits.good:g} and bad from {limits.bad:g} contradict `{self.direction}`"
+            raise Fault(fault, "Swap the two, or change the direction", at=("thresholds",))
+        if limits.of == "target" and self.target is None:
+            fault = "thresholds of a target, but there is none"
+            raise Fault(fault, "Write a `target`, or thresholds in figures", at=("thresholds", "of"))
+        return self
+
+    @property
+    def style(self) -> Style:
+        """How the figure is written."""
+        usual = self.format is None or self.format == FORMATS[self.unit][0]
+        return self.unit if usual or self.format is None else _STYLES[self.format]
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The targets, a single figure as one that holds always and for everybody."""
+        if isinstance(self.target, tuple):
+            return self.target
+        return () if self.target is None else (Target(value=self.target),)
 
 
 class Simple(Metric, Measure):
@@ -131,7 +230,7 @@ class NetPromoterScore(Metric):
     )
 
     @model_validator(mode="after")
-    def _in_order(self) -> "NetPromoterScore":
+    def _in_order(self) -> Self:
         if not self.lowest <= self.detractors_to < self.promoters_from <= self.highest:
             fault = "the answers of detractors and promoters overlap or leave the scale"
             raise Fault(fault, "Keep lowest <= detractors_to < promoters_from <= highest")

@@ -7,9 +7,11 @@ Where there is nothing to show the value is null and `reason` says why, in words
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from metrics.catalog import Catalog, Plan
@@ -19,7 +21,7 @@ from metrics.evaluation import Asked, evaluated
 from metrics.families import split_points
 from metrics.frames import Marts
 from metrics.measures import Compute
-from metrics.periods import Calendar, Window
+from metrics.periods import Calendar, Grain, Window
 from metrics.points import cells_of_points
 from metrics.relations import PANEL
 from metrics.sums import Pair
@@ -38,6 +40,9 @@ FIGURE: Final = {
     "reason": pl.String(),
 }
 """The columns of figures; `by` stands after `metric` where a column was asked for."""
+
+_ORDER: Final = list(Grain)
+"""Grains from short to long after the first, which is all of history."""
 
 
 def compute(
@@ -74,8 +79,18 @@ def _cells(
     keys = grid.cells.select("period", *(["by"] if by else []))
     done = {name: cells_of_points(each, keys) for name, each in points.items()}
     for name, plan in plans.items():
-        done[name] = cells_of(plan, grid, done)
+        cells = cells_of(plan, grid, done)
+        done[name] = _not_shorter(cells, plan.definition.grain, window)
     return done, keys
+
+
+def _not_shorter(cells: Cells, grain: str | None, window: Window) -> Cells:
+    """The cells; no figures for periods that are shorter than the definition allows."""
+    if grain is None or window.grain is Grain.ALL or _ORDER.index(window.grain) >= _ORDER.index(Grain(grain)):
+        return cells
+    size = len(cells.value)
+    reason = np.full(size, f"it is counted by {grain} or longer periods", dtype=np.object_)
+    return replace(cells, value=np.full(size, np.nan), reason=reason, bounds=None)
 
 
 def _asked(plans: Iterable[Plan]) -> Asked:

@@ -9,7 +9,16 @@ from config.errors import Problem
 from config.load import Located
 from config.parsing import parse
 from metrics.catalog import Catalog, Definition, Plan
-from metrics.definitions import Computed, Derived, NetPromoterScore, PeriodRetention, Ratio, Simple, Unit
+from metrics.definitions import (
+    FORMATS,
+    Computed,
+    Derived,
+    NetPromoterScore,
+    PeriodRetention,
+    Ratio,
+    Simple,
+    Unit,
+)
 from metrics.measures import ADDITIVE, Compute
 
 _UNITS: Final[Mapping[str, Unit]] = {
@@ -28,15 +37,18 @@ _SHARES: Final = ("rate", "score", "nps")
 def warnings(catalog: Catalog, documents: Mapping[str, Located[Definition]]) -> Iterator[Problem]:
     """The warnings of every metric that compiled, in the order of the catalogue.
 
-    A sum of what does not add up, a figure said to be additive that is not, a unit that does not fit, a
-    quotient of which only the numerator is filtered.
+    A sum of what does not add up, a figure said to be additive that is not, a unit or a format that does not
+    fit, a quotient of which only the numerator is filtered, a target of a sum without the length of its
+    period.
     """
     for name, plan in catalog.plans.items():
         if name in documents:
             yield from _sums(catalog, plan, documents[name])
             yield from _additivity(plan, documents[name])
             yield from _unit(catalog, plan, documents[name])
+            yield from _format(plan, documents[name])
             yield from _filters(catalog, plan, documents[name])
+            yield from _targets(plan, documents[name])
 
 
 def adds_up(catalog: Catalog, plan: Plan) -> bool:
@@ -104,6 +116,35 @@ def _unit(catalog: Catalog, plan: Plan, document: Located[Definition]) -> Iterat
         rule="unit-mismatch",
         severity="warning",
     )
+
+
+def _format(plan: Plan, document: Located[Definition]) -> Iterator[Problem]:
+    unit, written = plan.definition.unit, plan.definition.format
+    if written is None or written in FORMATS[unit]:
+        return
+    listed = " or ".join(f"`format: {each}`" for each in FORMATS[unit])
+    yield document.problem(
+        ("format",),
+        f"the format `{written}` does not fit the unit `{unit}`",
+        f"Write {listed}, or leave it out",
+        rule="format-mismatch",
+        severity="warning",
+    )
+
+
+def _targets(plan: Plan, document: Located[Definition]) -> Iterator[Problem]:
+    if plan.definition.additivity != "additive":
+        return
+    for at, target in enumerate(plan.definition.targets):
+        if target.grain is None:
+            place = ("target", at) if isinstance(plan.definition.target, tuple) else ("target",)
+            yield document.problem(
+                place,
+                "the target of a sum grows with the period, and the length of its period is not said",
+                "Write a list with `value` and `grain: month`",
+                rule="target-without-grain",
+                severity="warning",
+            )
 
 
 def _figure(plan: Plan) -> str:

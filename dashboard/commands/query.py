@@ -107,8 +107,8 @@ def _show(book: Book, question: Question, rows: Sequence[Row]) -> None:
 def _line(book: Book, formatter: Formatter, row: Row) -> tuple[str, ...]:
     definition = book.definitions.catalog.definition(row["metric"])
     amount = row.get("amount")
-    value = formatter.full(row["value"] if amount is None else amount, definition.unit)
-    bounds = [formatter.full(row[end], definition.unit) for end in ("lower", "upper")]
+    value = formatter.full(row["value"] if amount is None else amount, definition.style)
+    bounds = [formatter.full(row[end], definition.style) for end in ("lower", "upper")]
     interval = " to ".join(bounds) if row["lower"] is not None else ""
     split = ["none" if part is None else str(part) for part in row["by"].values()]
     return (definition.label, *split, value, interval, _count(formatter, row["n"]), _note(row))

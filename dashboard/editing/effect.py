@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from metrics.catalog import Catalog, Plan
-from metrics.definitions import Unit
+from metrics.definitions import Style
 from metrics.figures import compute
 from metrics.frames import Marts
 from metrics.measures import Compute
@@ -38,7 +38,7 @@ class Changed:
 
     name: str
     label: str
-    unit: Unit
+    unit: Style
     before: float | None
     after: float | None
     n_before: int | None
@@ -156,7 +156,7 @@ def _changed(name: str, after: Catalog, before: Catalog, found: _Views, *, direc
     return Changed(
         name,
         definition.label,
-        definition.unit,
+        definition.style,
         whole.get("before"),
         whole.get("after"),
         whole.get("n_before"),

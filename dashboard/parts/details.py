@@ -15,7 +15,7 @@ from dashboard.desk import Desk
 from dashboard.format import MISSING, Formatter
 from dashboard.parts.effects import Effect, effects
 from dashboard.parts.filter_bar import heading
-from dashboard.parts.kpi_row import change_line, sentence
+from dashboard.parts.kpi_row import change_line, goal_line, sentence
 from dashboard.parts.listing import listing
 from dashboard.parts.markup import Column, facts, note, section
 from dashboard.parts.states import guarded
@@ -40,7 +40,8 @@ def open_details(scope: Scope, name: str) -> None:
 
 
 def _draw(desk: Desk, scope: Scope, tile: Tile) -> None:
-    st.html(f'<div class="lead"><span class="figure">{escape(tile.value)}</span>{change_line(tile)}</div>')
+    said = f"{change_line(tile)}{goal_line(tile)}"
+    st.html(f'<div class="lead"><span class="figure">{escape(tile.value)}</span>{said}</div>')
     if tile.figure.shown is None:
         note(sentence(tile.figure.reason or ""))
     if tile.name not in desk.catalog.plans:
@@ -57,8 +58,8 @@ def _facts(desk: Desk, scope: Scope, tile: Tile) -> str:
         _("Formula"): wording.formula(definition, lambda name: desk.metric(name).label),
         _("Basis"): definition.source,
         _("Direction"): wording.direction(definition),
-        _("Value"): show.full(tile.figure.shown, definition.unit),
-        _("Interval"): wording.interval(tile.figure, definition.unit, show),
+        _("Value"): show.full(tile.figure.shown, definition.style),
+        _("Interval"): wording.interval(tile.figure, definition.style, show),
         _("n"): show.decimal(tile.figure.n, 0),
         _("Period"): read.period(tile.period, scope.grain, long=True),
         _("As of"): show.day(desk.as_of),
@@ -94,8 +95,8 @@ def _effects(desk: Desk, scope: Scope, tile: Tile, found: pl.DataFrame, by: str)
     metric, show, read = desk.metric(tile.name), desk.show, desk.read
     parts = [_part(metric, row, show) for row in _largest(found).iter_rows(named=True)]
     change = float(found["effect"].sum())
-    before = show.value(None if tile.reference is None else _reference(desk, scope, tile), metric.unit)
-    total = Effect(_("Change"), before, tile.value, show.change(change, metric.unit), change, "")
+    before = show.value(None if tile.reference is None else _reference(desk, scope, tile), metric.style)
+    total = Effect(_("Change"), before, tile.value, show.change(change, metric.style), change, "")
     heads = (
         heading(by),
         read.short(tile.reference or tile.period, scope.grain),
@@ -113,11 +114,13 @@ def _reference(desk: Desk, scope: Scope, tile: Tile) -> float | None:
 def _part(metric: Metric, row: dict[str, object], show: Formatter) -> Effect:
     effect = float(row["effect"])  # type: ignore[arg-type]  # a decimal
     now, before = (
-        show.value(value, metric.unit) if isinstance(value := row[name], float) else MISSING
+        show.value(value, metric.style) if isinstance(value := row[name], float) else MISSING
         for name in ("current", "reference")
     )
     name = str(row["by"] or _("not known"))
-    return Effect(name, before, now, show.change(effect, metric.unit), effect, tone(metric.direction, effect))
+    return Effect(
+        name, before, now, show.change(effect, metric.style), effect, tone(metric.direction, effect)
+    )
 
 
 def _largest(found: pl.DataFrame) -> pl.DataFrame:

@@ -63,9 +63,21 @@ def _face(tile: Tile) -> str:
     if tile.figure.shown is None:
         return f'<div class="tile lacking">{head}{figure}{_needs(tile)}</div>'
     return (
-        f'<div class="tile">{head}{figure}{change_line(tile)}'
+        f'<div class="tile{_edge(tile)}">{head}{figure}{change_line(tile)}{goal_line(tile)}'
         f'<div class="n">{escape(tile.n)}</div>{_spark(tile)}</div>'
     )
+
+
+def _edge(tile: Tile) -> str:
+    """The colour of a tile's edge, where its figure is good or bad by its target or thresholds."""
+    return f" {tile.goal.tone}" if tile.goal and tile.goal.tone != "flat" else ""
+
+
+def goal_line(tile: Tile) -> str:
+    """What the figure was to be, and whether it is; nothing without a target or thresholds."""
+    if tile.goal is None:
+        return ""
+    return f'<div class="goal {tile.goal.tone}"><i></i>{escape(tile.goal.text)}</div>'
 
 
 def _needs(tile: Tile) -> str:

@@ -71,18 +71,23 @@ def _figure(desk: Desk, name: str, scope: Scope) -> None:
     when = read.period(scope.period, Grain.MONTH) if lead is month else _("All history")
     st.html(
         f'<div class="against"><span class="name">{escape(when)}</span>'
-        f'<span class="new">{escape(show.value(lead.shown, definition.unit))}</span></div>'
+        f'<span class="new">{escape(show.value(lead.shown, definition.style))}</span></div>'
     )
     pairs = {
-        _("Value"): show.full(lead.shown, definition.unit),
-        _("Interval"): wording.interval(lead, definition.unit, show),
+        _("Value"): show.full(lead.shown, definition.style),
+        _("Interval"): wording.interval(lead, definition.style, show),
         _("n"): show.decimal(lead.n, 0),
-        read.period(scope.period, Grain.MONTH): show.full(month.shown, definition.unit),
+        read.period(scope.period, Grain.MONTH): show.full(month.shown, definition.style),
         _("As of"): show.day(desk.as_of),
         _("Why empty"): lead.reason or "",
         _("Direction"): wording.direction(definition),
+        _("Target"): wording.targets(definition, show),
+        _("Thresholds"): wording.thresholds(definition, show),
         _("Owner"): definition.owner or _("nobody named"),
+        _("Approved by"): definition.approved_by,
+        _("Version"): wording.version(definition, show),
         _("Basis"): definition.source,
+        _("Examples"): " ".join(definition.examples),
         _("Tags"): ", ".join(definition.tags),
     }
     st.html(facts({title: text for title, text in pairs.items() if text}))

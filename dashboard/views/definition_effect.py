@@ -25,7 +25,7 @@ from dashboard.parts.markup import Column
 from dashboard.text import gettext as _
 from dashboard.text import ngettext
 from dashboard.tiles import Figure
-from metrics.definitions import Unit
+from metrics.definitions import Style
 from metrics.periods import Grain
 
 MOST_METRICS: Final = 12
@@ -37,13 +37,13 @@ def preview(desk: Desk, name: str, after: Definitions, title: str, *, changed: b
     if name not in after.catalog.plans:
         markup.note(_("The text does not define `{name}`.").format(name=name))
         return
-    unit = after.catalog.definition(name).unit
+    unit = after.catalog.definition(name).style
     was, then = (workbench.whole_figure(desk, found, name) for found in (desk.definitions, after))
     with st.container(border=True, key=f"card-preview-{name}"):
         st.html(_against(title, was, then, unit, desk.show, changed=changed))
 
 
-def _against(title: str, was: Figure, then: Figure, unit: Unit, show: Formatter, *, changed: bool) -> str:
+def _against(title: str, was: Figure, then: Figure, unit: Style, show: Formatter, *, changed: bool) -> str:
     moved = changed and was.value != then.value
     old = f'<span class="old">{escape(show.full(was.shown, unit))} \N{RIGHTWARDS ARROW}</span>'
     notes = [_difference(was.value, then.value, unit, show) if moved else ""]
@@ -86,11 +86,11 @@ def _row(change: Changed, show: Formatter) -> list[str]:
     return [label, *_cells(change.before, change.after, change.unit, show)]
 
 
-def _cells(before: float | None, after: float | None, unit: Unit, show: Formatter) -> list[str]:
+def _cells(before: float | None, after: float | None, unit: Style, show: Formatter) -> list[str]:
     return [show.full(before, unit), show.full(after, unit), _difference(before, after, unit, show)]
 
 
-def _difference(before: float | None, after: float | None, unit: Unit, show: Formatter) -> str:
+def _difference(before: float | None, after: float | None, unit: Style, show: Formatter) -> str:
     if before is None or after is None:
         return "" if before is after else (_("new") if before is None else _("gone"))
     return show.change(after - before, unit) if after != before else _("same")

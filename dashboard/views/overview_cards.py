@@ -36,7 +36,7 @@ def trend_card(desk: Desk, name: str, scope: Scope) -> Drawn:
     metric, reader, show = desk.metric(name), desk.read, desk.show
     series = desk.history(name, scope)
     periods = [reader.period(code, scope.grain) for code in series.periods]
-    value, tick = partial(show.value, unit=metric.unit), partial(show.axis, unit=metric.unit)
+    value, tick = partial(show.value, unit=metric.style), partial(show.axis, unit=metric.style)
     card = Card(
         key=f"trend-{name}",
         title=_finding(desk, metric, scope, series),
@@ -80,7 +80,7 @@ def _finding(desk: Desk, metric: Metric, scope: Scope, series: Series) -> str:
     words = {
         "metric": metric.label,
         "change": change.text.lstrip("+-\N{MINUS SIGN}"),
-        "value": show.value(figure.shown, metric.unit),
+        "value": show.value(figure.shown, metric.style),
         "period": reader.period(scope.period, scope.grain, long=True),
     }
     if not change.arrow:
@@ -205,7 +205,7 @@ def share_card(desk: Desk, name: str, attribute: str, scope: Scope) -> Drawn:
     if not total:
         return card, None, _("Nothing was counted in this period.")
     alt = f"{card.title}. {card.note}"
-    return card, bars(names, values, partial(show.value, unit=metric.unit), alt), ""
+    return card, bars(names, values, partial(show.value, unit=metric.style), alt), ""
 
 
 def _share_finding(desk: Desk, metric: Metric, names: list[str], values: list[float], total: float) -> str:

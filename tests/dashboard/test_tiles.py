@@ -5,8 +5,8 @@ import pytest
 
 from dashboard import text
 from dashboard.format import Formatter
-from dashboard.tiles import Figure, Moment, changed, disabled, figures_of, series, supported, tile, wave
-from metrics.definitions import Simple
+from dashboard.tiles import Figure, Moment, changed, disabled, figures_of, goal, series, supported, tile, wave
+from metrics.definitions import Simple, Thresholds
 
 US = Formatter()
 
@@ -16,8 +16,9 @@ def english():
     text.use("en_US", text.FOLDER)
 
 
-def metric(unit="money", direction="up_is_good"):
+def metric(unit="money", direction="up_is_good", **more):
     return Simple(
+        **more,
         kind="simple",
         name="sales",
         label="Sales",
@@ -124,3 +125,40 @@ def test_figures_are_read_by_period():
     assert line.values.tolist()[0] == 1.0
     assert line.prior.tolist()[1] == 1.0
     assert line.running
+
+
+@pytest.mark.parametrize(
+    ("figure", "text", "tone"),
+    [
+        (Figure(0.47), "Target 45.0\u202f%: reached", "good"),
+        (Figure(0.43), "Target 45.0\u202f%: missed by 2.0\xa0pp", "bad"),
+        (Figure(0.44, lower=0.42, upper=0.46), "Target 45.0\u202f%: too close to tell", "flat"),
+        (Figure(0.3, complete=False), "Target 45.0\u202f%", "flat"),
+    ],
+)
+def test_a_target_is_judged_in_words(figure, text, tone):
+    said = goal(metric("rate"), figure, 0.45, US)
+    assert (said.text, said.tone) == (text, tone)
+
+
+def test_thresholds_are_judged_in_words():
+    limits = metric("rate", thresholds=Thresholds(good=0.5, bad=0.3))
+    assert [goal(limits, Figure(value), None, US).text for value in (0.6, 0.4, 0.2)] == [
+        "Good, from 50.0\u202f%",
+        "Watch, good is 50.0\u202f%",
+        "Bad, from 30.0\u202f%",
+    ]
+    assert goal(limits, Figure(0.2, complete=False), None, US) is None
+    assert goal(metric(), Figure(1), None, US) is None
+
+
+def test_a_tile_says_its_target_aloud():
+    drawn = tile(metric(), {5: Figure(90)}, Moment(5, None), (), US, 100.0)
+    assert drawn.goal.text == "Target $100.00: missed by 10.0\u202f%"
+    assert drawn.goal.text in drawn.spoken
+
+
+def test_a_format_changes_how_a_figure_is_written():
+    points, number = metric("rate", format="points"), metric("rate", format="number")
+    shown = [tile(each, {5: Figure(-0.034)}, Moment(5, None), (), US).value for each in (points, number)]
+    assert shown == ["-3.4\xa0pp", "-0.03"]

@@ -19,11 +19,12 @@ from config.casts import casting
 from config.functions import FUNCTIONS
 from config.operators import OPERATORS
 from config.parsing import KNOWN_AGGREGATES, KNOWN_FUNCTIONS, parse, refusal
-from config.terms import Builder, ExpressionError, Kind, Node, Scope
+from config.terms import Builder, Compared, ExpressionError, Kind, Node, Scope
 
 __all__ = [
     "KNOWN_AGGREGATES",
     "KNOWN_FUNCTIONS",
+    "Compared",
     "Compiled",
     "ExpressionError",
     "Kind",
@@ -44,7 +45,10 @@ _BUILDERS: Mapping[type[Node], Builder] = {
 
 @dataclass(frozen=True)
 class Compiled:
-    """A checked expression: values of `dtype` from `columns` and the metrics in `references`."""
+    """A checked expression: values of `dtype` from `columns` and the metrics in `references`.
+
+    `compared` are the texts that columns must or must not equal.
+    """
 
     expr: pl.Expr
     columns: frozenset[str]
@@ -52,6 +56,7 @@ class Compiled:
     text: str
     dtype: pl.DataType
     kind: Kind
+    compared: tuple[Compared, ...] = ()
 
 
 def compile_expression(
@@ -115,4 +120,5 @@ def _compile(text: str, scope: Scope, where: str, kind: Kind | None) -> Compiled
     except ExpressionError as error:
         raise ExpressionError(error.fault, error.remedy, offset=error.offset, where=where) from None
     used, referenced = frozenset(scope.used), frozenset(scope.referenced)
-    return Compiled(term.expr, used, referenced, text, term.dtype, term.kind)
+    compared = tuple(scope.compared)
+    return Compiled(term.expr, used, referenced, text, term.dtype, term.kind, compared)

@@ -216,6 +216,8 @@ def comparison(scope: Scope, node: exp.Binary) -> Term:
     for term in (left, right):
         if isinstance(term.node, exp.Null):
             raise scope.fail(term.node, "nothing equals null", "Write IS NULL or IS NOT NULL")
+    if isinstance(node, exp.EQ | exp.NEQ):
+        scope.compare([left, right])
     return Term(_COMPARE[type(node)](left.expr, right.expr), pl.Boolean(), node)
 
 
@@ -231,6 +233,7 @@ def membership(scope: Scope, node: exp.In) -> Term:
     if not node.expressions:
         raise scope.fail(node, "IN needs a list of values", "Write IN ('a', 'b')")
     value, *items = together(scope, scope.terms([node.this, *node.expressions]), "compare")
+    scope.compare([value, *items])
     known = _written(value, items)
     found = (
         reduce(or_, [value.expr == item.expr for item in items]) if known is None else value.expr.is_in(known)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import polars as pl
 from sqlglot import exp
@@ -94,12 +94,21 @@ class Term:
         return Term(expr, dtype or self.dtype, self.node, self.literal)
 
 
+class Compared(NamedTuple):
+    """A text that a column is compared with, `offset` characters from the start of the expression."""
+
+    column: str
+    text: str
+    offset: int
+
+
 @dataclass(frozen=True)
 class Scope:
     """What an expression may use, and what it has used so far.
 
-    `inside` says that an aggregate surrounds the node, `condition` is the FILTER of that aggregate, and
-    `kinds` collects what the uses of columns of open type ask them to be.
+    `inside` says that an aggregate surrounds the node, `condition` is the FILTER of that aggregate,
+    `kinds` collects what the uses of columns of open type ask them to be, and `compared` the texts that
+    columns are compared with.
     """
 
     text: str
@@ -114,6 +123,7 @@ class Scope:
     used: set[str] = field(default_factory=set)
     referenced: set[str] = field(default_factory=set)
     kinds: dict[str, Kind] = field(default_factory=dict)
+    compared: list[Compared] = field(default_factory=list)
 
     def term(self, node: Node) -> Term:
         """The checked term of a node. Raises ExpressionError for whatever is not on the list."""
@@ -162,6 +172,13 @@ class Scope:
             self.kinds[term.node.name] = kind
             return term.with_expr(term.expr, _DTYPES[kind])
         return term
+
+    def compare(self, terms: list[Term]) -> None:
+        """Keeps the texts of a comparison with a column for equality."""
+        columns = [term.node.name for term in terms if isinstance(term.node, exp.Column)]
+        texts = [term for term in terms if isinstance(term.literal, str) and term.kind == "text"]
+        for term in texts if len(columns) == 1 else ():
+            self.compared.append(Compared(columns[0], str(term.literal), span(term.node)[0]))
 
     def fail(self, node: Node, fault: str, remedy: str = "") -> ExpressionError:
         """An error at a node."""

@@ -27,6 +27,7 @@ from dashboard.workspace import Workspace
 from metrics.bridge import bridge
 from metrics.catalog import Catalog, Definition
 from metrics.contributions import contributions
+from metrics.counted import counted
 from metrics.definitions import Computed
 from metrics.figures import compute
 from metrics.frames import Marts
@@ -191,7 +192,7 @@ class Desk:
         moment, metric = self._moment(name, found, scope), self.metric(name)
         segment = {**dict(scope.attributes), "category": scope.categories}
         target = target_of(metric, scope.grain, moment.period, self.calendar, segment)
-        return tile(metric, found, moment, line, self.show, target)
+        return tile(metric, found, moment, line, self.show, target, counts=counted(self.catalog, name))
 
     def _moment(self, name: str, found: Mapping[int, Figure], scope: Scope) -> Moment:
         """The scope's own period, or for a survey that of its latest wave."""

@@ -21,12 +21,13 @@ from urllib.request import urlopen
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.compression import CompressedScripts
+from dashboard.pages import PAGES
 from dashboard.parts.watch import ADDRESS
 from dashboard.theme import ASSETS
 from dashboard.workspace import PROJECT_VARIABLE, STORE_VARIABLE
@@ -103,6 +104,7 @@ def routes() -> list[BaseRoute]:
     return [
         Route("/api/ready", ready),
         Route(ADDRESS, stamp),
+        Route(f"/{PAGES[0].path}", first_page),
         Mount("/assets", LongLivedFiles(directory=ASSETS), name="assets"),
     ]
 
@@ -139,6 +141,12 @@ async def stamp(request: Request) -> JSONResponse:
     from dashboard import data
 
     return JSONResponse({"stamp": data.stamp()}, headers={"cache-control": "no-store"})
+
+
+async def first_page(request: Request) -> RedirectResponse:
+    """To the first page, which Streamlit keeps at the bare address, with the filters of the link."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"./{query}")
 
 
 class LongLivedFiles(StaticFiles):

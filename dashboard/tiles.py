@@ -17,8 +17,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dashboard.counts import with_unit
 from dashboard.format import MISSING, Formatter
 from dashboard.text import gettext as _
+from metrics.counted import Counted
 from metrics.definitions import Direction, Metric
 from metrics.targets import Verdict, Word, verdict
 
@@ -143,14 +145,18 @@ def tile(
     history: Sequence[float | None],
     show: Formatter,
     target: float | None = None,
+    *,
+    counts: Counted,
 ) -> Tile:
-    """The tile of a metric at a moment, from its figures by period; `target` is that of the period."""
+    """The tile of a metric at a moment, from its figures by period.
+
+    `target` is that of the period; `counts` says what the n counts.
+    """
     figure = figures.get(moment.period, Figure(None))
     reference = figures.get(moment.reference) if moment.reference is not None else None
     value = show.value(figure.shown, metric.style)
     change = None if reference is None else changed(metric, figure, reference, show)
-    counted = _("n = {n}").format(n=show.decimal(figure.n, 0)) if figure.n else ""
-    n = ", ".join(part for part in (moment.asked, counted) if part)
+    n = ", ".join(part for part in (moment.asked, _base(figure, counts, show)) if part)
     moved = f"{change.text} {moment.against}" if change else ""
     aim = goal(metric, figure, target, show)
     said = aim.text if aim else ""
@@ -170,6 +176,13 @@ def tile(
         metric.unit,
         aim,
     )
+
+
+def _base(figure: Figure, counts: Counted, show: Formatter) -> str:
+    if figure.value is None:
+        return ""
+    told = with_unit(figure.n, counts, show)
+    return _("n = {n}").format(n=told) if figure.n else told
 
 
 def disabled(name: str, reason: str) -> Tile:

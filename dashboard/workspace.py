@@ -95,5 +95,5 @@ def _generation() -> str:
 
 
 def _generator_files() -> list[Traversable]:
-    code = [file for file in files("connectors").iterdir() if file.name.startswith("demo")]
-    return [*(file for file in code if file.is_file()), *(files("config") / "demo").iterdir()]
+    folders = (files("connectors") / "demo", files("config") / "demo")
+    return [file for folder in folders for file in folder.iterdir() if file.is_file()]

@@ -25,6 +25,7 @@ from metrics.selection import (
     Selection,
     attribute_values,
     check,
+    check_values,
     line_condition,
     lines_where,
     mask,
@@ -171,6 +172,15 @@ class Marts:
         first = self._lazy("orders").filter(pl.col("first_orders") > 0).select("customer", "order")
         bought = self._lazy("baskets").filter(pl.col("purchases") > 0)
         return bought.join(first, on=["customer", "order"], how="semi").select("customer", CATEGORY).collect()
+
+    def check_where(self, where: str) -> None:
+        """Raise Fault for a condition that does not compile, or compares a column with a text it never is.
+
+        A misspelt value would only give 0; where nobody has it, that is worth a word.
+        """
+        people = self.frame("customer_summary")
+        lines = self.frames["order_lines"].lazy() if "order_lines" in self.frames else pl.LazyFrame()
+        check_values(line_condition(where, lines, people), lines, people.lazy())
 
     def check_split(self, by: str) -> None:
         """Raise Fault unless figures can be split by that column: a customer attribute or `category`."""

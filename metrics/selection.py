@@ -9,6 +9,9 @@ from config.errors import unknown
 from config.expressions import Compiled, compile_expression
 from metrics.relations import Columns
 
+MOST_KNOWN = 10_000
+"""Values of a column among which a near one is looked for."""
+
 
 class Missing(Exception):
     """Why there are no rows to count, in words for the place of the figure."""
@@ -41,6 +44,17 @@ def check(selection: Selection, values: Mapping[str, tuple[str, ...]], categorie
         if category not in categories:
             what = "category"
             raise unknown(what, category, categories)
+
+
+def check_values(condition: Compiled, lines: pl.LazyFrame, people: pl.LazyFrame) -> None:
+    """Raise Fault for a text that no row of a column has: that of the lines, else of the customers."""
+    own = lines.collect_schema().names()
+    for column, text, offset in condition.compared:
+        values = (lines if column in own else people).select(pl.col(column).cast(pl.String))
+        if not values.select((pl.col(column) == text).any()).collect().item():
+            known = values.drop_nulls().unique().sort(column).head(MOST_KNOWN).collect()[column].to_list()
+            what = f"value of `{column}`"
+            raise unknown(what, text, known, offset=offset)
 
 
 def mask(people: pl.DataFrame, attributes: Mapping[str, tuple[str, ...]]) -> pl.Series | None:

@@ -9,8 +9,10 @@ from typing import Any
 from config.errors import Fault
 from dashboard.commands.opening import opened, served
 from dashboard.commands.terminal import ProblemFound, say, show, show_json, show_table
+from dashboard.counts import with_unit
 from dashboard.figures import GRAINS, Book, Span, parsed_day, period_name
 from dashboard.format import Formatter
+from metrics.counted import counted
 from metrics.periods import Calendar, Grain
 from metrics.selection import Selection
 
@@ -59,6 +61,8 @@ def _rows(book: Book, question: Question) -> Iterator[Row]:
     grain, column = _split(question.by)
     calendar = book.workspace.calendar
     span = Span(_day(question.start, calendar), _day(question.end, calendar, last=True))
+    if question.where:
+        book.marts.check_where(question.where)
     selection = Selection(where=question.where) if question.where else None
     frame = book.figures(question.names, book.window(span, grain), by=column, selection=selection)
     figures: dict[str, list[Row]] = {name: [] for name in question.names}
@@ -86,6 +90,7 @@ def _row(book: Book, figure: Row, grain: Grain, column: str | None) -> Row:
     unit = book.definitions.catalog.definition(figure["metric"]).unit
     kept = ("metric", "value", "n", "lower", "upper", "interval", "complete", "excluded", "reason")
     row = {name: figure[name] for name in kept} | {"as_of": book.as_of, "by": by}
+    row["counts"] = counted(book.definitions.catalog, figure["metric"])
     row["unit"] = book.workspace.project.currency if unit == "money" else unit
     return row | ({"amount": figure["amount"]} if figure["amount"] is not None else {})
 
@@ -111,11 +116,11 @@ def _line(book: Book, formatter: Formatter, row: Row) -> tuple[str, ...]:
     bounds = [formatter.full(row[end], definition.style) for end in ("lower", "upper")]
     interval = " to ".join(bounds) if row["lower"] is not None else ""
     split = ["none" if part is None else str(part) for part in row["by"].values()]
-    return (definition.label, *split, value, interval, _count(formatter, row["n"]), _note(row))
+    return (definition.label, *split, value, interval, _count(row, formatter), _note(row))
 
 
-def _count(formatter: Formatter, n: int | None) -> str:
-    return "" if n is None else formatter.decimal(n, 0)
+def _count(row: Row, formatter: Formatter) -> str:
+    return "" if row["value"] is None else with_unit(row["n"], row["counts"], formatter)
 
 
 def _note(row: Row) -> str:

@@ -11,6 +11,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import data, sheet, wording
+from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.format import MISSING, Formatter
 from dashboard.parts.effects import Effect, effects
@@ -23,6 +24,7 @@ from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import ngettext
 from dashboard.tiles import Tile, tone
+from metrics.counted import counted
 from metrics.definitions import Measure, Metric, PeriodRetention, Ratio
 from metrics.frames import CATEGORY
 from metrics.selection import Missing
@@ -60,7 +62,7 @@ def _facts(desk: Desk, scope: Scope, tile: Tile) -> str:
         _("Direction"): wording.direction(definition),
         _("Value"): show.full(tile.figure.shown, definition.style),
         _("Interval"): wording.interval(tile.figure, definition.style, show),
-        _("n"): show.decimal(tile.figure.n, 0),
+        _("n"): with_unit(tile.figure.n, counted(desk.catalog, tile.name), show),
         _("Period"): read.period(tile.period, scope.grain, long=True),
         _("As of"): show.day(desk.as_of),
         _("Filters"): ", ".join(read.filters(scope)),

@@ -113,6 +113,26 @@ def test_a_window_counts_its_days_alone(rows):
     assert values(rows("orders", "customers", "--from", "2026")) == [5, 3]
 
 
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("city = 'Bon'", "unknown value of `city` `Bon`. Did you mean `Bonn`?"),
+        ("category IN ('Ink', 'Pen')", "unknown value of `category` `Pen`. Did you mean `Pens`?"),
+        ("category <> 'Pen'", "Did you mean `Pens`?"),
+    ],
+)
+def test_a_value_that_nobody_has_is_told_instead_of_0(ask, where, words):
+    done = ask("net_revenue", "--where", where)
+    assert (done.code, done.out) == (1, "")
+    assert words in done.err
+
+
+def test_n_is_told_with_its_unit(ask, rows):
+    assert [row["counts"] for row in rows("net_revenue", "average_order_value")] == ["customers", "orders"]
+    assert "3 customers" in ask("net_revenue").out
+    assert "no known customers" in ask("net_revenue", "--where", "customer_id IS NULL").out
+
+
 def test_as_of_an_earlier_day(rows):
     (revenue,) = rows("net_revenue", "--as-of", "2026-04-01")
     assert Decimal(revenue["amount"]) == Decimal("73.35")

@@ -11,7 +11,7 @@ from dashboard import server, warm
 from dashboard.compression import CompressedScripts
 
 
-def answer(app, path="/", client=("127.0.0.1", 5), headers=()):
+def answer(app, path="/", client=("127.0.0.1", 5), headers=(), query=b""):
     """Status, headers and body of a GET, without a network."""
     sent, asked = [], []
 
@@ -26,7 +26,7 @@ def answer(app, path="/", client=("127.0.0.1", 5), headers=()):
 
     scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "root_path": ""}
     scope |= {
-        "query_string": b"",
+        "query_string": query,
         "headers": list(headers),
         "client": client,
         "scheme": "http",
@@ -52,6 +52,12 @@ def test_every_answer_carries_the_security_headers_once():
     assert (status, body) == (200, b"hello")
     assert set(server.HEADERS) <= set(headers)
     assert headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize(("query", "target"), [(b"", "./"), (b"region=East&vs=year", "./?region=East&vs=year")])
+def test_the_name_of_the_first_page_leads_to_it_with_its_filters(query, target):
+    status, headers, _ = answer(routed("/overview").app, "/overview", query=query)
+    assert (status, headers["location"]) == (307, target)
 
 
 def test_nothing_may_be_loaded_from_elsewhere():

@@ -93,9 +93,15 @@ def test_a_survey_speaks_of_its_latest_wave():
 
 def test_a_tile_names_the_wave_it_speaks_of():
     figures = {4: Figure(5.5, n=80), 1: Figure(5.0, n=70)}
-    shown = tile(metric("score"), figures, Moment(4, 1, "vs Jan", "Apr 2026"), [5.0, None, 5.5], US)
-    assert (shown.value, shown.n, shown.against) == ("5.50", "Apr 2026, n = 80", "vs Jan")
-    assert shown.spoken == "Sales, 5.50, +0.50 vs Jan, Apr 2026, n = 80"
+    moment = Moment(4, 1, "vs Jan", "Apr 2026")
+    shown = tile(metric("score"), figures, moment, [5.0, None, 5.5], US, counts="answers")
+    assert (shown.value, shown.n, shown.against) == ("5.50", "Apr 2026, n = 80 answers", "vs Jan")
+    assert shown.spoken == "Sales, 5.50, +0.50 vs Jan, Apr 2026, n = 80 answers"
+
+
+def test_sales_to_nobody_known_rest_on_no_customers():
+    shown = tile(metric(), {1: Figure(120.0, n=0)}, Moment(1, None), [], US, counts="customers")
+    assert shown.n == "no known customers"
 
 
 def test_a_disabled_metric_says_why():
@@ -153,7 +159,7 @@ def test_thresholds_are_judged_in_words():
 
 
 def test_a_tile_says_its_target_aloud():
-    drawn = tile(metric(), {5: Figure(90)}, Moment(5, None), (), US, 100.0)
+    drawn = tile(metric(), {5: Figure(90)}, Moment(5, None), (), US, 100.0, counts="customers")
     assert drawn.goal.text == "Target $100.00: missed by 10.0\u202f%"
     assert drawn.goal.text in drawn.spoken
 

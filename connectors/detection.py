@@ -13,7 +13,7 @@ import polars as pl
 
 from connectors.dates import candidates, day_parts, without_time
 from connectors.errors import SourceError
-from connectors.raw import Raw
+from connectors.raw import ROW, Raw
 
 _SAMPLE: Final = 5_000
 _NEARLY_ALL: Final = 0.95
@@ -70,19 +70,32 @@ class Sample:
             return UNKNOWN
         forms = candidates(texts)
         if not forms:
-            fault = f"`{texts[0]}` in `{column}` has no date format that can be told"
+            place = self._place(column, texts[0])
+            fault = f"`{texts[0]}` in `{column}` ({place}) has no date format that can be told"
             self._refuse(fault, f'State it: `{{from: {column}, formats: ["..."]}}`')
         calendars: dict[str, int] = {}
         for orders, count in forms.items():
             calendars[without_time(orders[0])] = calendars.get(without_time(orders[0]), 0) + count
-        main = _dominant(calendars)
+        main = _dominant(calendars, strays=1)
         if main is None:
-            shown = ", ".join(f'"{_shown(orders[0])}"' for orders in forms)
-            self._refuse(
-                f"`{column}` writes dates in several formats", f"State every one: `formats: [{shown}]`"
-            )
+            self._refuse_several(column, texts, list(forms))
         found = [orders for orders in forms if without_time(orders[0]) == main]
         return tuple(orders[self._order(column, orders)] for orders in found)
+
+    def _refuse_several(self, column: str, texts: pl.Series, forms: list[tuple[str, ...]]) -> NoReturn:
+        """Names an example of every form with its place, and how to state them."""
+        examples = [next(text for text in texts if forms_of in candidates([text])) for forms_of in forms]
+        written = " and ".join(f"`{text}` ({self._place(column, text)})" for text in examples)
+        shown = ", ".join(f'"{_shown(orders[0])}"' for orders in forms)
+        self._refuse(
+            f"`{column}` writes dates in several formats, {written}",
+            f"State every one: `formats: [{shown}]`",
+        )
+
+    def _place(self, column: str, text: str) -> str:
+        """Where a text stands first."""
+        rows = self.raw.frame.filter(_text(column) == text).select(ROW).head(1).collect()
+        return self.raw.place(rows.item())
 
     def _dates(self, column: str, blanks: Sequence[str]) -> pl.Series:
         empty = ["", *blanks]
@@ -116,7 +129,8 @@ class Sample:
                 f"`{column}` has dates with the day first (`{day}`) and with the month first (`{month}`)", say
             )
         example = self._dates(column, ())[0]
-        self._refuse(f"`{example}` in `{column}` may be day/month or month/day", say)
+        place = self._place(column, example)
+        self._refuse(f"`{example}` in `{column}` ({place}) may be day/month or month/day", say)
 
     def _refuse(self, fault: str, remedy: str) -> NoReturn:
         where = f"source `{self.raw.name}`"
@@ -151,10 +165,11 @@ def _filtered(frame: pl.DataFrame, columns: Sequence[str], pattern: str) -> str 
     return str(found[0]) if found.len() else None
 
 
-def _dominant(counts: Mapping[T, int]) -> T | None:
-    """What nearly all speak for; None when they are divided, or nothing speaks."""
+def _dominant(counts: Mapping[T, int], strays: int = 0) -> T | None:
+    """What nearly all speak for, or all but so many strays; None when they are divided, or nothing speaks."""
     total = sum(counts.values())
-    return next((one for one, count in counts.items() if total and count >= _NEARLY_ALL * total), None)
+    enough = min(_NEARLY_ALL * total, max(total - strays, strays + 1))
+    return next((one for one, count in counts.items() if total and count >= enough), None)
 
 
 def _shown(form: str) -> str:

@@ -26,6 +26,18 @@ def repeated_rows(frame: pl.LazyFrame, columns: Sequence[str], *, most: int = MO
     return pl.concat([pl.Series(ROW, [], pl.UInt32), *again]).sort()
 
 
+def count_repeated(
+    accepted: pl.LazyFrame, frame: pl.LazyFrame, columns: Sequence[str], *, most: int = MOST
+) -> int:
+    """How many accepted rows equal an earlier one in every column of the frame that they came from.
+
+    `accepted` holds their values under ROW: rows that differ there are not looked at in full.
+    """
+    values = [name for name in accepted.collect_schema() if name != ROW]
+    hashed = accepted.select(ROW, pl.struct(values).hash().alias(_HASH))
+    return sum(_later(frame, columns, some).len() for some in _alike(hashed, most))
+
+
 def _later(frame: pl.LazyFrame, columns: Sequence[str], some: pl.DataFrame) -> pl.Series:
     rows = frame.filter(pl.col(ROW).is_in(some[ROW].implode())).select(ROW, *columns).collect().sort(ROW)
     return rows.join(rows.unique(columns, keep="first"), on=ROW, how="anti")[ROW]

@@ -34,7 +34,8 @@ class SourceFile(Frozen):
 class SourceReport(Frozen):
     """What became of every row of one source: rows_read = accepted + quarantined + filtered + merged.
 
-    `table` is empty for a source that is only joined to others. `repaired` counts cells, not rows.
+    `table` is empty for a source that is only joined to others. `repaired` counts cells, not rows. `repeated`
+    counts accepted rows that equal an earlier one in every column, where nothing says what these mean.
     """
 
     name: str
@@ -45,6 +46,7 @@ class SourceReport(Frozen):
     quarantined: Counts = Field(default_factory=dict)
     filtered: Counts = Field(default_factory=dict)
     merged: int = 0
+    repeated: int = 0
     repaired: Counts = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -1,5 +1,6 @@
 """Raw rows: what every reader gives, before any column is mapped."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -89,6 +90,12 @@ class Raw:
         heads = self.heads or (self.frame,)
         share = max(rows // len(heads), 50)
         return pl.concat([frame.head(share) for frame in heads], how="diagonal_relaxed")
+
+    def place(self, row: int) -> str:
+        """Where a row stands, as a person counts: `row 3 of `orders.csv``, the header not counted."""
+        at = bisect_right(self.starts, row) - 1
+        file = f" of `{self.files[at].path}`" if self.files else ""
+        return f"row {row - self.starts[at] + 1:,}{file}"
 
     @property
     def columns(self) -> dict[str, pl.DataType]:

@@ -225,15 +225,21 @@ def find_sources(folder: Path) -> Sources:
 
 
 def read_sources(path: Path, *, environ: Mapping[str, str] = os.environ) -> Sources:
-    """The sources in a file. Raises ConfigError with every problem in it, those across sources included.
+    """The sources in a file; see `locate_sources`."""
+    return locate_sources(path, environ=environ).value
 
-    `environ` holds what `${NAME}` may name.
+
+def locate_sources(path: Path, *, environ: Mapping[str, str] = os.environ) -> Located[Sources]:
+    """The sources in a file with their places.
+
+    Raises ConfigError with every problem in it, those across sources included. `environ` holds what `${NAME}`
+    may name.
     """
     located = read_located(path, Sources, environ=environ)
     problems = tuple(_problems(located))
     if problems:
         raise ConfigError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
-    return located.value
+    return located
 
 
 def _problems(located: Located[Sources]) -> Iterator[Problem]:

@@ -19,18 +19,30 @@ from connectors.duplicates import PART, repeated_keys, repeated_rows
 from connectors.errors import SourceError, SourceErrors
 from connectors.files import read_files
 from connectors.joins import Joined, joined
+from connectors.loads import Load, dealt, faults_of, filtered, is_numbered, repaired, repeated, table
 from connectors.manifest import SourceReport
-from connectors.mapping import DROP, Check, Plan, plan
+from connectors.mapping import DROP, plan
 from connectors.quarantine import write_quarantine
 from connectors.raw import ROW, Raw
-from connectors.sources import ROW_NUMBER, DatabaseSource, Source, Sources
-from connectors.tables import TABLES, dtypes, keys
+from connectors.sources import DatabaseSource, Source, Sources
+from connectors.tables import TABLES, keys
 
 Progress = Callable[[str, float], None]
 
 _UNMET: Final = "no row of another source refers to it"
 _READ: Final = 0.3
 """Share of the work that reading takes."""
+
+
+def faults(
+    folder: Path, project: Project, sources: Sources, *, now: datetime, workdir: Path
+) -> Mapping[str, Sequence[SourceError]]:
+    """What would keep sources from being read as a whole, by source: what `stage` refuses before it writes.
+
+    Reads as much as it takes to know files and columns; nothing is staged.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    return _Staging(folder, project, sources, now, workdir, lambda words, share: None, uncut).look()
 
 
 @dataclass(frozen=True)
@@ -77,42 +89,6 @@ def stage(
 
 
 @dataclass
-class _Load:
-    """One source on its way into its table."""
-
-    source: Source
-    raw: Raw
-    plan: Plan
-    rows_read: int
-    accepted: Path
-    rest: Path
-    merged: int = 0
-    unmatched: Counter[str] = field(default_factory=Counter)
-    repeated: pl.Series = field(default_factory=lambda: pl.Series(ROW, [], pl.UInt32))
-    clashing: pl.DataFrame = field(default_factory=pl.DataFrame)
-
-    @property
-    def repairs(self) -> list[str]:
-        """The columns that count the repaired cells of a row."""
-        return [f"repair:{at}" for at in range(len(self.plan.repairs))]
-
-    def rows(self, place: Path | None = None) -> pl.LazyFrame:
-        """The accepted rows with their numbers and repairs, without those found to repeat a key.
-
-        `place` holds some of them, where they were dealt to parts.
-        """
-        rows = scanned(place or self.accepted)
-        return rows.filter(~pl.col(ROW).is_in(self.repeated.implode())) if self.repeated.len() else rows
-
-    def set_aside(self, repeated: pl.DataFrame) -> None:
-        """Takes rows out that repeat a key: equal ones are merged where that is declared, others clash."""
-        merge = self.source.duplicates == "merge"
-        self.repeated = repeated[ROW]
-        self.clashing = repeated.filter(~pl.col("same")) if merge else repeated
-        self.merged += self.repeated.len() - self.clashing.height
-
-
-@dataclass
 class _Staging:
     folder: Path
     project: Project
@@ -128,12 +104,27 @@ class _Staging:
     met: dict[str, list[pl.Series]] = field(default_factory=dict)
     cuts: dict[str, Cuts | None] = field(default_factory=dict)
 
+    def look(self) -> dict[str, tuple[SourceError, ...]]:
+        found: dict[str, tuple[SourceError, ...]] = {}
+        for step in (self._read_into, self._load):
+            for source in self.sources.sources:
+                if not {source.name, *(join.source for join in source.joins)} & found.keys():
+                    with self._collecting():
+                        step(source)
+                if self.faults:
+                    found[source.name] = SourceErrors(self.faults).errors
+                    self.faults.clear()
+        return found
+
+    def _read_into(self, source: Source) -> None:
+        self.raws[source.name] = self._read(source)
+
     def run(self) -> Staged:
         listed = self.sources.sources
         for at, source in enumerate(listed):
             self.progress(f"Reading `{source.name}`", _READ * at / len(listed))
             with self._collecting():
-                self.raws[source.name] = self._read(source)
+                self._read_into(source)
         self._stop_on_faults()
         loads = self._loads(sorted(listed, key=lambda source: source.table != ""))
         tables = {name: [one for one in loads if one.source.table == name] for name in TABLES}
@@ -142,9 +133,9 @@ class _Staging:
         for load in loads:
             self._report(load)
         self.progress("Sources read", 1.0)
-        rows = {name: _table(name, parts) for name, parts in tables.items() if parts}
-        dealt = {name: _dealt(name, tables[name], cuts) for name, cuts in self.cuts.items() if cuts}
-        return Staged(rows, self.quarantine, tuple(self._ordered_reports()), dealt)
+        rows = {name: table(name, parts) for name, parts in tables.items() if parts}
+        in_parts = {name: dealt(name, tables[name], cuts) for name, cuts in self.cuts.items() if cuts}
+        return Staged(rows, self.quarantine, tuple(self._ordered_reports()), in_parts)
 
     def _ordered_reports(self) -> Iterator[SourceReport]:
         for source in self.sources.sources:
@@ -170,9 +161,9 @@ class _Staging:
             return read_database(source, self.folder, self.workdir)
         return read_files(source, self.folder, self.workdir)
 
-    def _loads(self, sources: Sequence[Source]) -> list[_Load]:
+    def _loads(self, sources: Sequence[Source]) -> list[Load]:
         """Every source mapped and passed; those that are only joined come first."""
-        loads: list[_Load] = []
+        loads: list[Load] = []
         for source in sources:
             with self._collecting():
                 loads.append(self._load(source))
@@ -185,7 +176,7 @@ class _Staging:
             self._pass(load)
         return loads
 
-    def _load(self, source: Source) -> _Load:
+    def _load(self, source: Source) -> Load:
         raw, unmatched = self.raws[source.name], Counter[str]()
         if source.joins:
             found = joined(source, raw, self._other, self.workdir / f"{source.name}.joined")
@@ -198,7 +189,7 @@ class _Staging:
             raw, merged = _merged(raw)
         made = plan(raw, source, self.project, self.now)
         accepted, rest = (self.workdir / f"{source.name}.{kind}" for kind in ("accepted", "rest"))
-        return _Load(source, raw, made, rows, accepted, rest, merged, unmatched)
+        return Load(source, raw, made, rows, accepted, rest, merged, unmatched)
 
     def _other(self, name: str) -> tuple[Source, Raw]:
         """A source to be joined: all its rows when it fills a table, else those that its filters leave."""
@@ -209,7 +200,7 @@ class _Staging:
         kept = pl.scan_parquet(accepted).select(ROW)
         return source, replace(raw, frame=raw.frame.join(kept, on=ROW, how="semi", maintain_order="left"))
 
-    def _pass(self, load: _Load) -> None:
+    def _pass(self, load: Load) -> None:
         """The one pass over a source: accepted rows to one file, flags of all other rows to another."""
         flags = [f"check:{at}" for at in range(len(load.plan.checks))]
         good = (pl.col(DROP) == 0) & ~pl.any_horizontal(pl.lit(value=False), *flags)
@@ -226,7 +217,7 @@ class _Staging:
         if not load.accepted.exists():  # no row was dealt to any part
             pl.DataFrame(schema=accepted.collect_schema()).write_parquet(load.accepted)
 
-    def _cuts(self, load: _Load) -> Cuts | None:
+    def _cuts(self, load: Load) -> Cuts | None:
         """Where the table of a source is cut: settled by the first source that fills it."""
         table = load.source.table
         if table and table not in self.cuts:
@@ -234,18 +225,18 @@ class _Staging:
             self.cuts[table] = self.cutter(table, mapped, load.rows_read)
         return self.cuts.get(table)
 
-    def _find_repeated(self, table: str, loads: Sequence[_Load]) -> None:
-        if not loads or (len(loads) == 1 and _numbered(loads[0].source, table)):
+    def _find_repeated(self, table: str, loads: Sequence[Load]) -> None:
+        if not loads or (len(loads) == 1 and is_numbered(loads[0].source, table)):
             return
         parts = [scanned(load.accepted).drop(load.repairs) for load in loads]
         found = repeated_keys(parts, keys(table))
         for at, load in enumerate(loads):
             load.set_aside(found.filter(pl.col(PART) == at))
 
-    def _report(self, load: _Load) -> None:
-        faults, checks = _faults(load)
+    def _report(self, load: Load) -> None:
+        at_fault, checks = faults_of(load)
         target = self.workdir / f"{load.source.name}.quarantine"
-        quarantined = write_quarantine(load.raw, faults, checks, target)
+        quarantined = write_quarantine(load.raw, at_fault, checks, target)
         if quarantined:
             self.quarantine[load.source.name] = pl.scan_parquet(target)
         accepted = scanned(load.accepted).select(pl.len()).collect().item() - load.repeated.len()
@@ -257,13 +248,14 @@ class _Staging:
             rows_read=load.rows_read,
             accepted=accepted - unmet,
             quarantined=quarantined,
-            filtered=load.unmatched + _filtered(load) + Counter({_UNMET: unmet}),
+            filtered=load.unmatched + filtered(load) + Counter({_UNMET: unmet}),
             merged=load.merged,
-            repaired=_repaired(load),
+            repeated=repeated(load),
+            repaired=repaired(load),
             notes=(*load.raw.notes, *load.plan.notes),
         )
 
-    def _unmet(self, load: _Load, accepted: int) -> int:
+    def _unmet(self, load: Load, accepted: int) -> int:
         """Rows of a source that is only joined which no row of another source refers to."""
         if load.source.table:
             return 0
@@ -309,61 +301,3 @@ def _told(source: Source) -> Iterator[None]:
             raise
         where, fault = f"source `{source.name}`", str(error).strip().split("\n")[0]
         raise SourceError(where, f"cannot be read ({fault})", "Check that its files are whole") from error
-
-
-def _repaired(load: _Load) -> dict[str, int]:
-    if not load.repairs:
-        return {}
-    counts = load.rows().select(pl.col(load.repairs).cast(pl.Int64).sum()).collect()
-    return dict(zip(load.plan.repairs, counts.row(0), strict=True))
-
-
-def _filtered(load: _Load) -> Counter[str]:
-    """Dropped rows by reason; several filters may have one."""
-    counts = pl.scan_parquet(load.rest).filter(pl.col(DROP) > 0).group_by(DROP).len().collect().sort(DROP)
-    reasons: Counter[str] = Counter()
-    for at, rows in counts.iter_rows():
-        reasons[load.plan.drops[at - 1]] += rows
-    return reasons
-
-
-def _numbered(source: Source, table: str) -> bool:
-    """Whether the key holds the row's own number, so that it cannot repeat."""
-    return any(source.columns.get(key, ROW_NUMBER) == ROW_NUMBER for key in keys(table))
-
-
-def _faults(load: _Load) -> tuple[pl.LazyFrame, tuple[Check, ...]]:
-    """The rows at fault with their flags, those that clash with another row included."""
-    rest = pl.scan_parquet(load.rest).filter(pl.col(DROP) == 0).drop(DROP)
-    if not load.clashing.height:
-        return rest, load.plan.checks
-    shown = ", ".join(load.plan.subjects.get(name, name) for name in keys(load.source.table))
-    words = " and ".join(f"`{name}`" for name in keys(load.source.table))
-    equal = Check(shown, "another row is equal to it; with `duplicates: merge` it would count once")
-    alike = Check(shown, f"another row has the same {words}")
-    at = len(load.plan.checks)
-    flags = (pl.col("same").alias(f"check:{at}"), (~pl.col("same")).alias(f"check:{at + 1}"))
-    clashing = load.clashing.lazy().select(ROW, *flags)
-    found = pl.concat([rest, clashing], how="diagonal").with_columns(pl.exclude(ROW).fill_null(value=False))
-    return found, (*load.plan.checks, equal, alike)
-
-
-def _table(name: str, loads: Sequence[_Load]) -> pl.LazyFrame:
-    """All rows of a table, every canonical column first."""
-    return _canonical(name, [load.rows().drop(ROW, *load.repairs) for load in loads])
-
-
-def _dealt(name: str, loads: Sequence[_Load], cuts: Cuts) -> dict[str | None, pl.LazyFrame]:
-    """The rows of a table by the value at which their part begins."""
-    found: dict[str | None, list[pl.LazyFrame]] = {first: [] for first in cuts.firsts}
-    for load in loads:
-        for first, place in cuts.dealt(load.accepted):
-            found[first].append(load.rows(place).drop(ROW, *load.repairs))
-    return {first: _canonical(name, rows) for first, rows in found.items() if rows}
-
-
-def _canonical(name: str, parts: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
-    rows = pl.concat(parts, how="diagonal_relaxed")
-    types, there = dtypes(name), rows.collect_schema().names()
-    canonical = [pl.col(n) if n in there else pl.lit(None, t).alias(n) for n, t in types.items()]
-    return rows.select(*canonical, *(pl.col(n) for n in there if n not in types))

@@ -106,11 +106,11 @@ def check(
     as_sarif: Annotated[bool, typer.Option("--sarif", help="Print SARIF 2.1.0 for code hosts.")] = False,
     tests: Annotated[bool, typer.Option("--tests", help="Run the examples of the definitions too.")] = False,
 ) -> None:
-    """Check rapport.yaml, sources.yaml and the metric definitions; print every problem at once."""
+    """Check the project's files and whether its sources fit them; print every problem at once."""
     from dashboard.commands.check import Form
     from dashboard.commands.check import check as check_project
 
-    check_project(project, Form(as_json, as_sarif, tests))
+    check_project(project, Form(as_json, as_sarif, tests), now=_now())
 
 
 @app.command()

@@ -1,23 +1,34 @@
-"""`rapport check`: every problem of every file of a project, found by the loader that the pages use."""
+"""`rapport check`: every problem of every file of a project, and whether its sources fit what these say.
 
+Files are read by the loader that the pages use, sources by the one that a refresh uses, as far as it takes
+to know their columns.
+"""
+
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from tempfile import TemporaryDirectory
+from typing import Final, Literal, TypeVar
 
 from config.errors import ConfigError, Problem
+from config.load import Located
 from config.model import find_project
-from connectors.sources import find_sources
+from connectors.errors import SourceError
+from connectors.sources import FILE_NAME, Sources, locate_sources
+from connectors.staging import faults
 from dashboard.commands.opening import opened
 from dashboard.commands.sarif import sarif
-from dashboard.commands.terminal import CannotRun, ProblemFound, say, show, show_json
+from dashboard.commands.terminal import CannotRun, ProblemFound, progress, say, show, show_json
 from dashboard.definitions import Definitions, definitions, mapped_attributes
 from dashboard.examples import failures
 from dashboard.workspace import project_folder
 from metrics.periods import Calendar
 
 T = TypeVar("T")
+_COLUMN: Final = re.compile(r"column `([^`]+)`$")
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,7 @@ class Form:
     tests: bool = False
 
 
-def check(project: Path | None, form: Form) -> None:
+def check(project: Path | None, form: Form, *, now: datetime) -> None:
     """Print the problems of a project. Raises ProblemFound when one of them is an error."""
     folder = project_folder(project) or opened(None, None).folder
     if not folder.is_dir():
@@ -38,18 +49,13 @@ def check(project: Path | None, form: Form) -> None:
     if form.as_json and form.as_sarif:
         message = "`--json` and `--sarif` are two formats. Ask for one of them"
         raise CannotRun(message)
-    found = _Check(folder)
+    found = _Check(folder, now)
     problems = (*found.problems(), *(found.failures() if form.tests else ()))
     _print(problems, folder, form, found.examples)
     errors = sum(problem.severity == "error" for problem in problems)
     if errors:
         message = f"project `{folder}`: {errors} {'error' if errors == 1 else 'errors'}"
         raise ProblemFound(message)
-
-
-def problems_of(folder: Path) -> Iterator[Problem]:
-    """Every problem of rapport.yaml, sources.yaml and the metric definitions, file by file."""
-    return _Check(folder).problems()
 
 
 def _print(problems: tuple[Problem, ...], folder: Path, form: Form, examples: int) -> None:
@@ -71,17 +77,31 @@ def _print(problems: tuple[Problem, ...], folder: Path, form: Form, examples: in
 class _Check:
     """One look at a project: its settings, its sources, its definitions."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, now: datetime) -> None:
+        self.folder, self.now = folder, now
         self.project, self.of_project = _found(find_project, folder)
-        self.sources, self.of_sources = _found(find_sources, folder)
-        attributes = mapped_attributes(self.sources) if self.sources else {}
+        self.sources, self.of_sources = _found(locate_sources, folder / FILE_NAME)
+        attributes = mapped_attributes(self.sources.value) if self.sources else {}
         self.definitions: Definitions = definitions(folder, attributes)
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong in the files, file by file."""
         yield from self.of_project
         yield from self.of_sources
+        yield from self._unfit()
         yield from self.definitions.problems
+
+    def _unfit(self) -> Iterator[Problem]:
+        """What a refresh would refuse."""
+        if self.project is None or self.sources is None:
+            return
+        sources = self.sources.value
+        with progress() as report, TemporaryDirectory(prefix="rapport-check-") as workdir:
+            report("looking at the sources", None)
+            found = faults(self.folder, self.project, sources, now=self.now, workdir=Path(workdir))
+        for at, source in enumerate(sources.sources):
+            for error in found.get(source.name, ()):
+                yield _placed(self.sources, at, error)
 
     @property
     def examples(self) -> int:
@@ -94,6 +114,14 @@ class _Check:
             return failures(self.definitions, Calendar())
         cuts = (self.project.timezone, self.project.week_start, self.project.fiscal_year_start)
         return failures(self.definitions, Calendar(*cuts))
+
+
+def _placed(sources: Located[Sources], at: int, error: SourceError) -> Problem:
+    """The fault of a source at its place in `sources.yaml`; a server that is silent may answer later."""
+    column = _COLUMN.search(error.where)
+    below = ("sources", at, "columns", column[1]) if column else ("sources", at)
+    severity: Literal["warning", "error"] = "warning" if error.retryable else "error"
+    return sources.problem(below, error.fault, error.remedy, rule="source", severity=severity)
 
 
 def _found(read: Callable[[Path], T], folder: Path) -> tuple[T | None, tuple[Problem, ...]]:

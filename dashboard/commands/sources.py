@@ -1,6 +1,6 @@
 """`rapport sources`, and the table of what a refresh read that `rapport refresh` prints too."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ COLUMNS = (
     ">merged",
     "reasons",
 )
+PLACE = ("file", "row", "column", "value")
 
 
 def print_sources(project: Path | None, store: Path | None, *, as_json: bool) -> None:
@@ -33,12 +34,36 @@ def print_sources(project: Path | None, store: Path | None, *, as_json: bool) ->
 
 
 def show_reports(version: Version) -> None:
-    """What became of every row, one line a source, then what was repaired."""
+    """What became of every row, one line a source, then an example of each fault and what was repaired."""
     show_table(COLUMNS, map(_row, version.manifest.sources))
+    for example in _examples(version):
+        say(example)
     for report in version.manifest.sources:
         for what, count in report.repaired.items():
             say(f"{report.name}: repaired {what}: {count:,} cells")
+        if report.repeated:
+            say(f"{report.name}: {_repeated(report.repeated)}")
     show(f"version {version.id}, data to {version.manifest.as_of:%Y-%m-%d}")
+
+
+def _repeated(rows: int) -> str:
+    """What to know of rows that stand twice where nothing says what that means."""
+    stand = "row equals another one in every column and counts" if rows == 1 else "rows equal another one"
+    whole = stand if rows == 1 else f"{stand} in every column and count"
+    return f"{rows:,} {whole} again. Say in `sources.yaml` what is meant: `duplicates: merge` or `keep`"
+
+
+def _examples(version: Version) -> Iterator[str]:
+    """The first row of every reason for which rows were set aside: its file, number, column and value."""
+    for report in version.manifest.sources:
+        if not report.quarantined:
+            continue
+        rows = version.quarantine(report.name).select(*PLACE, "reason").collect()
+        for file, row, column, value, reason in rows.unique(
+            "reason", keep="first", maintain_order=True
+        ).rows():
+            found = f", `{column}` is `{value}`" if value is not None else ""
+            yield f"{report.name}: row {row:,} of `{file}`{found}: {reason}"
 
 
 def source_facts(report: SourceReport) -> Mapping[str, Any]:

@@ -104,6 +104,7 @@ def _set_aside(manifest: Manifest, show: Formatter) -> None:
             (_("quarantined"), report.quarantined),
             (_("filtered"), report.filtered),
             (_("repaired cells"), report.repaired),
+            (_("counted again"), _again(report)),
         )
         for reason, n in counts.items()
     ]
@@ -118,6 +119,12 @@ def _set_aside(manifest: Manifest, show: Formatter) -> None:
             Column(_("Rows"), "number"),
         ]
         markup.show_table(columns, rows, _("Reasons"))
+
+
+def _again(report: SourceReport) -> dict[str, int]:
+    if not report.repeated:
+        return {}
+    return {_("equal to another row in every column; `duplicates: merge` counts it once"): report.repeated}
 
 
 def _quarantine(desk: Desk) -> None:

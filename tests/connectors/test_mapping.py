@@ -107,6 +107,12 @@ def test_one_odd_date_among_many_does_not_stop_the_load(load: Load) -> None:
     assert sum(report.quarantined.values()) == 3
 
 
+def test_one_odd_date_among_few_costs_its_row_alone(load: Load) -> None:
+    rows, report = load(days(["2024-03-01", "2024-03-02", "03.03.2024"]))
+    assert rows.height == 2
+    assert report.quarantined == {"`day` is not a date in the form `%Y-%m-%d`": 1}
+
+
 def test_dates_of_a_later_file_are_looked_at_too(load: Load, tmp_path: Path) -> None:
     (tmp_path / "orders-2.csv").write_text(days(["31.03.2024"] * 50))
     with pytest.raises(SourceErrors, match="writes dates in several formats"):

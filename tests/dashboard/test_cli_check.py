@@ -128,3 +128,26 @@ def test_a_test_with_rows_of_no_table_is_told_not_thrown(check):
 def test_shipped_definitions_have_tests_that_hold_and_no_warnings(check):
     done = check("metrics: []\n", "--tests")
     assert (done.code, done.out) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "words"),
+    [
+        (
+            ("amount\n", "amont\n"),
+            None,
+            "columns.net_amount: there is no column `amount`. Did you mean",
+        ),
+        (("2026-01-20", "20.01.2026"), None, "no problems"),
+        (("2026-", "03/04/"), None, "columns.ordered_at: `03/04/01-05` in"),
+        (None, ("orders.csv", "order.csv"), "sources[orders]: the file"),
+    ],
+)
+def test_what_a_refresh_would_refuse_is_told_before(check, project, theirs, ours, words):
+    for path, change in ((project / "data" / "orders.csv", theirs), (project / "sources.yaml", ours)):
+        if change:
+            path.write_text(path.read_text().replace(*change))
+    done = check("metrics: []\n")
+    assert words in done.out + done.err
+    assert done.code == (0 if words == "no problems" else 1)
+    assert done.code == (0 if done.out == "" else 1)

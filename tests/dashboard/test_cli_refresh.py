@@ -43,6 +43,30 @@ def test_refresh_says_what_became_of_every_row(rapport, shop):
     assert Store(shop / "store").current().id in done.out
 
 
+def test_refresh_names_a_row_of_every_fault(rapport, shop):
+    (shop / "orders.csv").write_text(DIRTY + "5,cid,2026-02-07,n/a\n6,cid,2026-02-08,?\n", encoding="utf-8")
+    told = rapport("refresh", "--project", shop).err
+    assert (
+        "orders: row 2 of `orders.csv`, `order_date` is `2026-13-31`: `order_date` is an impossible" in told
+    )
+    assert "orders: row 5 of `orders.csv`, `amount` is `n/a`: `amount` is not a number" in told
+    assert "row 6" not in told
+
+
+@pytest.mark.parametrize(
+    ("said", "again"), [("", 2), ("    duplicates: keep\n", 0), ("    duplicates: merge\n", 0)]
+)
+def test_rows_that_stand_twice_are_worth_a_word_until_it_is_said_what_they_mean(rapport, shop, said, again):
+    line = "1,ann,2026-01-05,10.00\n"
+    (shop / "orders.csv").write_text(DIRTY + line + line, encoding="utf-8")
+    (shop / "sources.yaml").write_text(SOURCES + said, encoding="utf-8")
+    told = rapport("refresh", "--project", shop).err
+    (source,) = rapport("sources", "--project", shop, "--json").json
+    assert source["repeated"] == again
+    assert (source["accepted"], source["merged"]) == ((2, 2) if "merge" in said else (4, 0))
+    assert ("2 rows equal another one in every column" in told) == bool(again)
+
+
 def test_refresh_as_json(rapport, shop):
     report = rapport("refresh", "--project", shop, "--json").json
     (source,) = report["sources"]

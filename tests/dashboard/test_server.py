@@ -54,7 +54,9 @@ def test_every_answer_carries_the_security_headers_once():
     assert headers["x-frame-options"] == "DENY"
 
 
-@pytest.mark.parametrize(("query", "target"), [(b"", "./"), (b"region=East&vs=year", "./?region=East&vs=year")])
+@pytest.mark.parametrize(
+    ("query", "target"), [(b"", "./"), (b"region=East&vs=year", "./?region=East&vs=year")]
+)
 def test_the_name_of_the_first_page_leads_to_it_with_its_filters(query, target):
     status, headers, _ = answer(routed("/overview").app, "/overview", query=query)
     assert (status, headers["location"]) == (307, target)

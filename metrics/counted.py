@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from metrics.catalog import Catalog
-from metrics.definitions import Derived, NetPromoterScore, Ratio
+from metrics.definitions import Computed, Derived, NetPromoterScore, Ratio
 from metrics.measures import Compute
 from metrics.relations import PANEL
 
@@ -49,6 +49,8 @@ def counted(catalog: Catalog, name: str) -> Counted:
             return kinds.pop() if len(kinds) == 1 else "rows"
         case NetPromoterScore():
             return "answers"
+        case Computed() as computed:
+            return "answers" if "survey_answers" in computed.reads else "customers"
         case _:
             part = plan.parts[0] if plan.parts else None
             return _ROWS.get(part.relation.name, "rows") if isinstance(part, Compute) else "customers"

@@ -146,7 +146,7 @@ def tile(
     show: Formatter,
     target: float | None = None,
     *,
-    counts: Counted,
+    counts: Counted = "customers",
 ) -> Tile:
     """The tile of a metric at a moment, from its figures by period.
 

@@ -159,7 +159,7 @@ def test_thresholds_are_judged_in_words():
 
 
 def test_a_tile_says_its_target_aloud():
-    drawn = tile(metric(), {5: Figure(90)}, Moment(5, None), (), US, 100.0, counts="customers")
+    drawn = tile(metric(), {5: Figure(90)}, Moment(5, None), (), US, 100.0)
     assert drawn.goal.text == "Target $100.00: missed by 10.0\u202f%"
     assert drawn.goal.text in drawn.spoken
 

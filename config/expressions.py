@@ -3,6 +3,7 @@
     compile_expression("quantity * unit_price", columns)          one value a row
     compile_aggregate("sum(net_amount) / count(*)", columns)      one value a group
     compile_derived("{net_revenue} / {orders}", metrics)          arithmetic on other metrics
+    compile_rule("orders >= 3 AND NOT {loyal}", columns, groups)  a condition that may name other groups
 
 Text is parsed by sqlglot and checked node by node against a list of what is known; everything else is
 refused, and no string is ever executed. Names with spaces or other signs stand in double quotes or backticks.
@@ -32,6 +33,7 @@ __all__ = [
     "compile_aggregate",
     "compile_derived",
     "compile_expression",
+    "compile_rule",
 ]
 
 _BUILDERS: Mapping[type[Node], Builder] = {
@@ -87,6 +89,18 @@ def compile_derived(
     Raises ExpressionError.
     """
     return _compile(text, _scope(text, {}, metrics), where, kind)
+
+
+def compile_rule(
+    text: str, columns: Mapping[str, pl.DataType], groups: Mapping[str, pl.DataType], *, where: str = ""
+) -> Compiled:
+    """A condition on columns and on membership of groups, each written as `{name}`. Raises ExpressionError.
+
+    >>> rule = compile_rule("n >= 3 AND NOT {loyal}", {"n": pl.Int64()}, {"loyal": pl.Boolean()})
+    >>> rule.references
+    frozenset({'loyal'})
+    """
+    return _compile(text, _scope(text, columns, groups), where, "condition")
 
 
 def column_kinds(text: str, columns: Collection[str], *, where: str = "") -> dict[str, Kind]:

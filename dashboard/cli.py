@@ -76,6 +76,10 @@ def query(
         typer.Option(metavar="COLUMN|GRAIN", help="Split by a column or by week, month, quarter, year."),
     ] = None,
     where: Annotated[str | None, typer.Option(metavar="EXPR", help="Which customers or lines count.")] = None,
+    segment: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only customers of this segment; of several, of any of them."),
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option("--from", metavar="DAY", help="First day: 2026-05-31, 2026-05, 2026-Q2, 2026."),
@@ -94,7 +98,7 @@ def query(
     from dashboard.commands.query import Question
     from dashboard.commands.query import query as print_figures
 
-    question = Question(names, tuple(by or ()), where, start, end, as_of)
+    question = Question(names, tuple(by or ()), where, tuple(segment or ()), start, end, as_of)
     print_figures(project, store, question, as_json=as_json)
 
 

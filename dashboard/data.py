@@ -25,12 +25,15 @@ from connectors.store import Store
 from dashboard.definitions import Definitions, definitions, loaded_attributes, own_files, remember
 from dashboard.desk import Desk
 from dashboard.format import Formatter
+from dashboard.segment_files import FILE as SEGMENT_FILE
+from dashboard.segment_files import segments
 from dashboard.state import Reader, Scope
 from dashboard.tiles import Figure
 from dashboard.workspace import PROJECT_VARIABLE, STORE_VARIABLE, Workspace, open_workspace
 from metrics.catalog import Definition
 from metrics.frames import Marts
 from metrics.periods import Calendar, Window
+from metrics.segments import with_segments
 
 T = TypeVar("T")
 
@@ -74,7 +77,7 @@ def stamp() -> str:
 
 
 def _files(ours: Workspace) -> list[Path]:
-    return [ours.folder / FILE_NAME, *own_files(ours.folder)]
+    return [ours.folder / FILE_NAME, ours.folder / SEGMENT_FILE, *own_files(ours.folder)]
 
 
 def locale() -> str:
@@ -119,7 +122,9 @@ def _desk(key: str, _ours: Workspace, _version_id: str) -> Desk:
     remember(_ours.folder, found)
     frames = {name: version.scan(name) for name in (*version.manifest.marts, *version.manifest.tables)}
     marts = Marts(frames, _ours.calendar, version.manifest.as_of)
-    return Desk(f"{_ours.store}|{_version_id}", _ours, version, found, marts, _keep)
+    groups = segments(_ours.folder, marts, found.catalog)
+    whole = with_segments(marts, groups.book)
+    return Desk(f"{_ours.store}|{_version_id}", _ours, version, found, whole, _keep, groups)
 
 
 def _keep(key: str, make: Callable[[], T]) -> T:

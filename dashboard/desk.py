@@ -20,6 +20,7 @@ from connectors.store import Manifest, Store, Version
 from dashboard.definitions import Definitions
 from dashboard.format import Formatter
 from dashboard.privacy import masked, personal_sources
+from dashboard.segment_files import Segments
 from dashboard.state import HISTORY, Reader, Scope
 from dashboard.text import gettext as _
 from dashboard.tiles import Figure, Moment, Series, Tile, disabled, figures_of, series, tile, wave
@@ -66,6 +67,7 @@ class Desk:
     definitions: Definitions
     whole: Marts
     keep: Keep
+    segments: Segments
 
     @property
     def project(self) -> Project:
@@ -100,7 +102,7 @@ class Desk:
     @cached_property
     def read(self) -> Reader:
         """How the project names its periods."""
-        return Reader(self.calendar, self.show)
+        return Reader(self.calendar, self.show, self.segments.book.labels)
 
     @property
     def role(self) -> str:

@@ -15,12 +15,15 @@ import polars as pl
 from config.errors import Fault, unknown
 from connectors.store import Version
 from dashboard.definitions import Definitions, definitions, loaded_attributes
+from dashboard.segment_files import segments
 from dashboard.workspace import Workspace
 from metrics import marts as mart_builder
 from metrics.figures import compute
 from metrics.frames import CATEGORY, Marts
 from metrics.periods import Calendar, Grain, Window
-from metrics.selection import Selection
+from metrics.segment_definitions import SegmentShare
+from metrics.segments import with_segments
+from metrics.selection import SEGMENT, Selection
 
 COLUMN: Final = "column to split by"
 GRAINS: Final = tuple(grain for grain in Grain if grain is not Grain.ALL)
@@ -63,6 +66,18 @@ class Book:
             frames = mart_builder.build(tables, calendar, self.as_of)
         return Marts({**tables, **frames}, calendar, self.as_of)
 
+    def _ask_for_segments(self, names: Sequence[str], selection: Selection | None) -> bool:
+        """Whether the segments have to be opened, which takes longer than most figures."""
+        plans = self.definitions.catalog.needed(names).values()
+        shares = any(isinstance(plan.definition, SegmentShare) for plan in plans)
+        return shares or bool(selection and selection.attributes.get(SEGMENT))
+
+    @cached_property
+    def segmented(self) -> Marts:
+        """The marts with the project's segments to select by."""
+        found = segments(self.workspace.folder, self.marts, self.definitions.catalog)
+        return with_segments(self.marts, found.book)
+
     def figures(
         self,
         names: Sequence[str],
@@ -75,7 +90,8 @@ class Book:
         if by is not None and by != CATEGORY and by not in self.marts.attributes:
             known = (*self.marts.attributes, CATEGORY, *GRAINS)
             raise unknown(COLUMN, by, known)
-        chosen = self.marts.select(selection) if selection else self.marts
+        whole = self.segmented if self._ask_for_segments(names, selection) else self.marts
+        chosen = whole.select(selection) if selection else whole
         return compute(self.definitions.catalog, names, chosen, window, by=by)
 
     def window(self, span: Span, grain: Grain) -> Window:

@@ -31,8 +31,9 @@ Every name below is one that `rapport query` prints, at any grain, split and win
 
 """
 PLUMBING: Final = """
-    catalog cells definitions evaluation events examples families figures frames lint lists marts
-    measures money orders panels people periods points reasons relations rollup selection
+    catalog cells customer_facts definitions evaluation events examples fact_families families figures
+    frames lint lists marts measures money orders panels people periods points reasons relations rollup
+    selection
 """
 """Modules of `metrics/` that carry figures without being a method of their own."""
 

@@ -49,7 +49,8 @@ def open_page(page: Page) -> None:
 
 def _say_what_is_broken(desk: Desk) -> None:
     """The card for definitions that are not served as their files say, on every page."""
-    roots = [problem for problem in desk.definitions.errors if problem.rule != "broken-reference"]
+    found = (*desk.definitions.errors, *desk.segments.problems)
+    roots = [problem for problem in found if problem.rule != "broken-reference"]
     if roots:
         count = ngettext("{n} problem in the definitions", "{n} problems in the definitions", len(roots))
         text = _("What was right last is still served. Mend the file; this page follows at once.")
@@ -73,6 +74,7 @@ def _choices(desk: Desk) -> filter_bar.Choices:
         refreshed_at=desk.local(desk.manifest),
         attributes=desk.attributes,
         categories=desk.categories,
+        segments=desk.segments.book.labels,
     )
 
 

@@ -7,7 +7,7 @@ figures. The period is always written into the URL, also when it is the latest o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Literal
 
@@ -17,7 +17,7 @@ from dashboard.format import Formatter
 from dashboard.text import gettext as _
 from dashboard.text import later, pgettext
 from metrics.periods import Calendar, Grain, Window
-from metrics.selection import Selection
+from metrics.selection import SEGMENT, Selection
 
 Comparison = Literal["previous", "year"]
 
@@ -35,8 +35,8 @@ HISTORY: Final[Mapping[Grain, int]] = {Grain.WEEK: 52, Grain.MONTH: 24, Grain.QU
 """How many periods a trend shows."""
 
 SCOPE: Final = "filters.scope"
-PERIOD, GRAIN, AGAINST, CATEGORY = "period", "grain", "vs", "category"
-RESERVED: Final = frozenset({PERIOD, GRAIN, AGAINST, CATEGORY, "embed", "embed_options"})
+PERIOD, GRAIN, AGAINST, CATEGORY, GROUP = "period", "grain", "vs", "category", "segment"
+RESERVED: Final = frozenset({PERIOD, GRAIN, AGAINST, CATEGORY, GROUP, "embed", "embed_options"})
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,11 @@ class Scope:
 
 @dataclass(frozen=True)
 class Reader:
-    """How this project names periods and dates."""
+    """How this project names periods, dates and segments (their labels by name)."""
 
     calendar: Calendar
     show: Formatter
+    segments: Mapping[str, str] = field(default_factory=dict)
 
     def period(self, code: int, grain: Grain, *, long: bool = False) -> str:
         """The name of a period: `Jun 2026`, `Q2 2026`, `Week of 1 Jun 2026`, `FY2026`."""
@@ -138,7 +139,10 @@ class Reader:
         """The filters in words, one text each; `all customers` when there is none."""
         if not scope.is_filtered:
             return [_("all customers")]
-        groups = [values for _name, values in scope.attributes]
+        groups = [
+            tuple(self.segments.get(value, value) for value in values) if name == SEGMENT else values
+            for name, values in scope.attributes
+        ]
         if scope.categories:
             groups.append(scope.categories)
         return [_few(values) for values in groups]

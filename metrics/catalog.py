@@ -25,8 +25,10 @@ from metrics.definitions import (
 from metrics.measures import Compute, compiled
 from metrics.relations import PANEL, Columns
 from metrics.retention_definitions import Followed
+from metrics.rfm import Rfm
+from metrics.segment_definitions import SegmentShare
 
-Computing: TypeAlias = Followed
+Computing: TypeAlias = Followed | SegmentShare | Rfm
 """Every kind whose figures a function of its own computes: one name a family; see `metrics.families`."""
 
 Definition = Annotated[

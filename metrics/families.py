@@ -17,6 +17,9 @@ from metrics.points import Point, Points, nothing
 from metrics.retention_definitions import CohortRetention, Lifecycle, RevenueRetention, Survival
 from metrics.retention_figures import followed
 from metrics.retention_lists import followed_customers
+from metrics.rfm import Rfm
+from metrics.segment_definitions import SegmentShare
+from metrics.segment_figures import group_customers, shares
 from metrics.selection import Missing
 
 
@@ -28,6 +31,8 @@ def points(definition: Computing, marts: Marts, window: Window) -> Mapping[int, 
     match definition:
         case CohortRetention() | Lifecycle() | Survival() | RevenueRetention():
             return followed(definition, marts, window)
+        case SegmentShare() | Rfm():
+            return shares(definition, marts, window)
         case _:
             assert_never(definition)
 
@@ -42,6 +47,8 @@ def customers(definition: Computing, marts: Marts, window: Window) -> pl.DataFra
     match definition:
         case CohortRetention() | Lifecycle() | Survival() | RevenueRetention():
             return followed_customers(definition, marts, window)
+        case SegmentShare() | Rfm():
+            return group_customers(definition, marts, window)
         case _:
             assert_never(definition)
 

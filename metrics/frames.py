@@ -21,6 +21,7 @@ from metrics.people import attribute_names, with_totals
 from metrics.periods import Calendar, Grain, Window
 from metrics.relations import PANEL, Relation
 from metrics.selection import (
+    SEGMENT,
     Missing,
     Selection,
     attribute_values,
@@ -61,7 +62,7 @@ class Marts:
 
     Frames are read when first needed and then kept; selections of the same version share them. `mask` says
     by customer number who counts, None for everybody. `of_lines`: the frames were rebuilt from some of the
-    order lines.
+    order lines. `segments` maps the names of segments to what gives, for a day, who belongs by number.
     """
 
     frames: Mapping[str, Frame]
@@ -70,6 +71,7 @@ class Marts:
     selection: Selection = field(default_factory=Selection)
     mask: pl.Series | None = None
     of_lines: bool = False
+    segments: Mapping[str, Callable[[date], pl.Series]] = field(default_factory=dict, repr=False)
     opened: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False)
     answers: dict[object, Any] = field(default_factory=dict, repr=False)
 
@@ -133,11 +135,12 @@ class Marts:
     def select(self, selection: Selection) -> "Marts":
         """The same marts under a selection, on top of none other.
 
-        Raises Fault for an unknown attribute, value or category, and for a condition that does not compile.
+        Raises Fault for an unknown attribute, value, segment or category, and for a condition that does not
+        compile.
         """
-        check(selection, self.attributes, self.categories)
+        check(selection, {**self.attributes, SEGMENT: tuple(self.segments)}, self.categories)
         people = self.frame("customer_summary")
-        chosen = mask(people, selection.attributes)
+        chosen = mask(people, selection.attributes, lambda name: self.segments[name](self.as_of))
         if not selection.where:
             return replace(self, selection=selection, mask=chosen)
         lines = self.frames["order_lines"].lazy() if "order_lines" in self.frames else pl.LazyFrame()

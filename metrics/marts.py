@@ -275,7 +275,7 @@ def _assembled(
     order = sorted(parts.baskets, key=lambda category: (category is None, str(category)))
     rows = pl.concat([part for category in order for part in parts.baskets[category]]).lazy()
     orders = without(with_derived(pl.concat(parts.orders).lazy()), missing)
-    panels = {name: _panel(orders, calendar, grain) for grain, name in PANELS.items()}
+    panels = {name: line_panel(orders, calendar, grain) for grain, name in PANELS.items()}
     return {
         "orders": in_money(orders),
         "baskets": in_money(without(with_derived(rows), missing)),
@@ -283,8 +283,8 @@ def _assembled(
     }
 
 
-def _panel(orders: pl.LazyFrame, calendar: Calendar, grain: Grain) -> pl.LazyFrame:
-    """The panel of a grain, computed when it is asked for."""
+def line_panel(orders: pl.LazyFrame, calendar: Calendar, grain: Grain) -> pl.LazyFrame:
+    """The panel of order rows by customer and period of a grain, computed when it is asked for."""
 
     def made(rows: pl.LazyFrame) -> pl.DataFrame:
         given = rows.select("customer", "ordered_on", *EVERY_SUM).collect(engine="in-memory")

@@ -1,7 +1,10 @@
 """Selections: which customers, categories and order lines a figure is about."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from typing import Final
 
 import polars as pl
 
@@ -11,6 +14,11 @@ from metrics.relations import Columns
 
 MOST_KNOWN = 10_000
 """Values of a column among which a near one is looked for."""
+
+SEGMENT: Final = "{segment}"
+"""The attribute of which a customer may have several values: the names of the segments that hold him.
+
+No column can be called so: braces name what is not a column."""
 
 
 class Missing(Exception):
@@ -22,8 +30,8 @@ class Selection:
     """Which customers and lines count: all of them when nothing is said.
 
     Of one attribute any of the values will do, different attributes must all hold; a customer without a
-    known value is left out, and so are lines without a customer. `where` is a condition on columns of
-    customers or of order lines.
+    known value is left out, and so are lines without a customer. Segments are the attribute SEGMENT. `where`
+    is a condition on columns of customers or of order lines.
     """
 
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -39,7 +47,7 @@ def check(selection: Selection, values: Mapping[str, tuple[str, ...]], categorie
             raise unknown(what, name, values)
         for value in wanted:
             if value not in values[name]:
-                raise unknown(name, value, values[name])
+                raise unknown(name.strip("{}"), value, values[name])
     for category in selection.categories:
         if category not in categories:
             what = "category"
@@ -57,9 +65,20 @@ def check_values(condition: Compiled, lines: pl.LazyFrame, people: pl.LazyFrame)
             raise unknown(what, text, known, offset=offset)
 
 
-def mask(people: pl.DataFrame, attributes: Mapping[str, tuple[str, ...]]) -> pl.Series | None:
-    """By customer number, who has the wanted attributes; None when none is wanted."""
-    tests = [_is_one_of(people, name, wanted) for name, wanted in attributes.items() if wanted]
+def mask(
+    people: pl.DataFrame,
+    attributes: Mapping[str, tuple[str, ...]],
+    member: Callable[[str], pl.Series] | None = None,
+) -> pl.Series | None:
+    """By customer number, who has the wanted attributes; None when none is wanted.
+
+    `member` gives by customer number who belongs to a segment.
+    """
+    wanted = {name: values for name, values in attributes.items() if values}
+    tests = [_is_one_of(people, name, values) for name, values in wanted.items() if name != SEGMENT]
+    if SEGMENT in wanted and member is not None:
+        inside = reduce(or_, [member(name) for name in wanted[SEGMENT]])
+        tests.append(pl.lit(inside.alias("in")))
     return people.select(pl.all_horizontal(tests)).to_series() if tests else None
 
 

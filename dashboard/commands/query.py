@@ -14,7 +14,7 @@ from dashboard.figures import GRAINS, Book, Span, parsed_day, period_name
 from dashboard.format import Formatter
 from metrics.counted import counted
 from metrics.periods import Calendar, Grain
-from metrics.selection import Selection
+from metrics.selection import SEGMENT, Selection
 
 Row = dict[str, Any]
 
@@ -26,6 +26,7 @@ class Question:
     names: Sequence[str]
     by: Sequence[str] = ()
     where: str | None = None
+    segments: Sequence[str] = ()
     start: str | None = None
     end: str | None = None
     as_of: str | None = None
@@ -63,13 +64,21 @@ def _rows(book: Book, question: Question) -> Iterator[Row]:
     span = Span(_day(question.start, calendar), _day(question.end, calendar, last=True))
     if question.where:
         book.marts.check_where(question.where)
-    selection = Selection(where=question.where) if question.where else None
+    selection = _selection(question)
     frame = book.figures(question.names, book.window(span, grain), by=column, selection=selection)
     figures: dict[str, list[Row]] = {name: [] for name in question.names}
     for figure in frame.iter_rows(named=True):
         figures.get(figure["metric"], []).append(_row(book, figure, grain, column))
     for name in dict.fromkeys(question.names):
         yield from figures[name]
+
+
+def _selection(question: Question) -> Selection | None:
+    """Which customers and lines count; None for all. Of several segments any will do."""
+    if not question.where and not question.segments:
+        return None
+    groups = {SEGMENT: tuple(question.segments)} if question.segments else {}
+    return Selection(groups, where=question.where or None)
 
 
 def _split(by: Sequence[str]) -> tuple[Grain, str | None]:
@@ -106,7 +115,8 @@ def _show(book: Book, question: Question, rows: Sequence[Row]) -> None:
         definition = book.definitions.catalog.definition(name)
         say(f"{definition.label}: {definition.description}")
     where = f", where {question.where}" if question.where else ""
-    show(f"{project.name}, as of {formatter.day(book.as_of)}{where}")
+    inside = f", segment {' or '.join(question.segments)}" if question.segments else ""
+    show(f"{project.name}, as of {formatter.day(book.as_of)}{inside}{where}")
 
 
 def _line(book: Book, formatter: Formatter, row: Row) -> tuple[str, ...]:

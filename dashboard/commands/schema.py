@@ -10,12 +10,15 @@ from config.model import Project
 from connectors.sources import Sources
 from dashboard.commands.terminal import say, show, show_json
 from dashboard.definitions import UNDER
+from dashboard.segment_files import UNDER as SEGMENTS_UNDER
 from metrics.catalog import Definition
+from metrics.segment_definitions import Segment
 
 SHIPPED: Final = Path(config.__file__).parent / "schemas"
 MODELS: Final[Mapping[str, Any]] = {
     "rapport": Project,
     "sources": Sources,
+    "segments": schemas.file_of(SEGMENTS_UNDER, Segment, "The segments, in any order."),
     "metrics": schemas.file_of(UNDER, Definition, "The definitions, in any order."),
 }
 """The model of each file by the name of its schema."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from html import escape
 from typing import Final
@@ -11,9 +11,21 @@ from typing import Final
 import streamlit as st
 
 from dashboard import state
-from dashboard.state import AGAINST, CATEGORY, COMPARISONS, GRAIN, GRAINS, PERIOD, Comparison, Reader, Scope
+from dashboard.state import (
+    AGAINST,
+    CATEGORY,
+    COMPARISONS,
+    GRAIN,
+    GRAINS,
+    GROUP,
+    PERIOD,
+    Comparison,
+    Reader,
+    Scope,
+)
 from dashboard.text import gettext as _
 from metrics.periods import Grain
+from metrics.selection import SEGMENT
 
 IGNORED: Final = "filters.ignored"
 MAIN: Final = ("region", "channel")
@@ -30,6 +42,8 @@ class Choices:
     refreshed_at: datetime
     attributes: Mapping[str, tuple[str, ...]]
     categories: tuple[str, ...] = ()
+    segments: Mapping[str, str] = field(default_factory=dict)
+    """The labels of the segments by name."""
 
 
 def filter_bar(choices: Choices, reader: Reader) -> Scope:
@@ -39,9 +53,11 @@ def filter_bar(choices: Choices, reader: Reader) -> Scope:
         grain = _grain()
         period = _period(choices, reader, grain)
         comparison = _comparison()
+        segments = _segments(choices)
         main = _attributes(choices, [name for name in MAIN if name in choices.attributes])
         categories = _many(_("Category"), CATEGORY, choices.categories)
-        attributes = main + _folded(choices, [name for name in choices.attributes if name not in MAIN])
+        folded = _folded(choices, [name for name in choices.attributes if name not in MAIN])
+        attributes = (*segments, *main, *folded)
         scope = Scope(grain, period, comparison, attributes, categories)
         _foot(choices, reader, scope)
     return scope
@@ -139,6 +155,24 @@ def _attributes(choices: Choices, names: list[str]) -> tuple[tuple[str, tuple[st
     return tuple((name, values) for name, values in chosen if values)
 
 
+def _segments(choices: Choices) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The chosen segments, any of which will do, as the attribute that they are."""
+    labels = choices.segments
+    if not labels:
+        return ()
+    chosen = st.multiselect(
+        _("Segment"),
+        list(labels.values()),
+        key=GROUP,
+        bind="query-params",
+        placeholder=_("All"),
+        on_change=_changed,
+        help=_("Customers who belong to any of these on the as-of day"),
+    )
+    names = tuple(name for name, label in labels.items() if label in chosen)
+    return ((SEGMENT, names),) if names else ()
+
+
 def heading(attribute: str) -> str:
     """The name of an attribute as a heading: `age_band` is `Age band`; those that we ship are translated."""
     known = {"region": _("Region"), "channel": _("Channel"), "category": _("Category")}
@@ -185,7 +219,7 @@ def _reset(attributes: tuple[str, ...]) -> None:
     st.session_state[GRAIN] = Grain.MONTH
     st.session_state[PERIOD] = None
     st.session_state[AGAINST] = "previous"
-    for key in (*map(state.parameter, attributes), CATEGORY):
+    for key in (*map(state.parameter, attributes), CATEGORY, GROUP):
         if key in st.session_state:
             st.session_state[key] = []
 
@@ -208,5 +242,6 @@ def _known(choices: Choices, reader: Reader, given: Mapping[str, list[str]]) -> 
         PERIOD: [_name(reader, choices, code, grain) for code in codes],
         AGAINST: [_(label) for label in COMPARISONS.values()],
         CATEGORY: list(choices.categories),
+        GROUP: list(choices.segments.values()),
         **{state.parameter(name): list(values) for name, values in choices.attributes.items()},
     }

@@ -10,10 +10,13 @@ from types import ModuleType
 from typing import Final, assert_never, get_args
 
 import metrics
+from dashboard import wording
 from dashboard.definitions import shipped_definitions
 from metrics.catalog import Definition
 from metrics.definitions import (
+    Change,
     Computed,
+    Cumulative,
     Derived,
     Measure,
     Metric,
@@ -91,6 +94,8 @@ def _formula(metric: Definition) -> str:
             return f"{_term(metric.numerator)} / {_term(metric.denominator)}{scale}"
         case Derived():
             return f"`{metric.expression}`"
+        case Cumulative() | Change():
+            return wording.formula(metric, lambda name: f"`{name}`")
         case PeriodRetention():
             return "active customers who were active in the period before / those active in the period before"
         case NetPromoterScore():

@@ -10,7 +10,9 @@ from dashboard.text import gettext as _
 from dashboard.tiles import Figure
 from metrics.catalog import Definition
 from metrics.definitions import (
+    Change,
     Computed,
+    Cumulative,
     Derived,
     Measure,
     NetPromoterScore,
@@ -35,6 +37,10 @@ def formula(definition: Definition, name: Name) -> str:
             return f"{_term(definition.numerator, name)} / {_term(definition.denominator, name)}{scale}"
         case Derived():
             return definition.expression.replace("{", "").replace("}", "")
+        case Cumulative():
+            return _stretch(definition).format(metric=name(definition.metric), window=definition.window)
+        case Change():
+            return _change(definition).format(metric=name(definition.metric))
         case PeriodRetention():
             return _("customers active in both periods / customers active in the period before")
         case NetPromoterScore():
@@ -44,6 +50,27 @@ def formula(definition: Definition, name: Name) -> str:
             return definition.formula
         case _:
             assert_never(definition)
+
+
+def _stretch(definition: Cumulative) -> str:
+    if definition.window:
+        return _("{metric} over the {window} up to the end of the period")
+    return {
+        "week": _("{metric} from the beginning of the week to the end of the period"),
+        "month": _("{metric} from the beginning of the month to the end of the period"),
+        "quarter": _("{metric} from the beginning of the quarter to the end of the period"),
+        "year": _("{metric} from the beginning of the year to the end of the period"),
+        None: _("{metric} from the first day to the end of the period"),
+    }[definition.to_date]
+
+
+def _change(definition: Change) -> str:
+    return {
+        ("previous", "relative"): _("{metric} / {metric} of the period before - 1"),
+        ("previous", "difference"): _("{metric} - {metric} of the period before"),
+        ("year", "relative"): _("{metric} / {metric} of the same period of the year before - 1"),
+        ("year", "difference"): _("{metric} - {metric} of the same period of the year before"),
+    }[definition.against, definition.value]
 
 
 def _term(term: str | Measure, name: Name) -> str:
@@ -75,6 +102,7 @@ def _methods() -> Mapping[str, str]:
         "promoters": _("adjusted Wald"),
         "bootstrap": _("bootstrap"),
         "greenwood": _("Greenwood, log-log"),
+        "mover": _("MOVER, from both intervals"),
     }
 
 

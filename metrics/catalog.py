@@ -14,7 +14,9 @@ from config.errors import Fault, Problem, suggestion, unknown
 from config.expressions import Compiled, ExpressionError, compile_derived
 from config.load import Located
 from metrics.definitions import (
+    Change,
     Computed,
+    Cumulative,
     Derived,
     Measure,
     NetPromoterScore,
@@ -32,7 +34,7 @@ Computing: TypeAlias = Followed | SegmentShare | Rfm
 """Every kind whose figures a function of its own computes: one name a family; see `metrics.families`."""
 
 Definition = Annotated[
-    Simple | Ratio | Derived | PeriodRetention | NetPromoterScore | Computing,
+    Simple | Ratio | Derived | Cumulative | Change | PeriodRetention | NetPromoterScore | Computing,
     Field(discriminator="kind"),
 ]
 """Every kind of metric."""
@@ -51,6 +53,7 @@ class Plan:
     | simple | the measure |
     | ratio | numerator, denominator |
     | derived | the metrics that its formula names |
+    | cumulative, change | the metric that they are about |
     | period_retention | active customers, those of them who were active in the period before |
     | nps | promoters, detractors, answers on the scale, answers off the scale |
     | every computed kind | none: see `metrics.families` |
@@ -72,6 +75,11 @@ class Plan:
     def references(self) -> tuple[str, ...]:
         """The other metrics that it reads."""
         return tuple(part for part in self.parts if isinstance(part, str))
+
+    @property
+    def alongside(self) -> tuple[str, ...]:
+        """Those of them that it reads in the same periods."""
+        return () if isinstance(self.definition, Cumulative | Change) else self.references
 
 
 @dataclass(frozen=True)
@@ -104,12 +112,12 @@ class Catalog:
         return self.plans[name]
 
     def needed(self, names: Iterable[str]) -> dict[str, Plan]:
-        """The plans of some metrics and of all that they refer to, every metric after those it reads."""
+        """The plans of some metrics and what they read in the same periods, each after those it reads."""
         found: dict[str, Plan] = {}
 
         def visit(name: str) -> None:
             plan = self.plan(name)
-            for reference in plan.references:
+            for reference in plan.alongside:
                 visit(reference)
             found.setdefault(name, plan)
 
@@ -162,6 +170,9 @@ class _Builder:
                 return Plan(definition, tuple(parts))
             case Derived():
                 return self._derived(definition)
+            case Cumulative() | Change():
+                self._referred(definition.metric, ("metric",))
+                return Plan(definition, (definition.metric,))
             case PeriodRetention():
                 return Plan(definition, _retention())
             case NetPromoterScore():

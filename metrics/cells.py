@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from metrics import intervals
 from metrics.catalog import Plan
-from metrics.definitions import Computed, Derived, NetPromoterScore, PeriodRetention, Ratio, Simple
+from metrics.definitions import (
+    Change,
+    Computed,
+    Cumulative,
+    Derived,
+    NetPromoterScore,
+    PeriodRetention,
+    Ratio,
+    Simple,
+)
 from metrics.evaluation import Floats, Grid
 from metrics.measures import Compute
 
@@ -41,7 +50,7 @@ class Cells:
 
 
 def cells_of(plan: Plan, grid: Grid, done: Mapping[str, Cells]) -> Cells:
-    """The cells of a metric; `done` holds those of the metrics that it refers to, and its own if computed."""
+    """The cells of a metric; `done` holds those that it refers to, and its own if made elsewhere."""
     definition = plan.definition
     match definition:
         case Simple():
@@ -54,7 +63,7 @@ def cells_of(plan: Plan, grid: Grid, done: Mapping[str, Cells]) -> Cells:
             cells = _retention(plan, grid)
         case NetPromoterScore():
             cells = _promoters(definition, plan, grid)
-        case Computed():
+        case Computed() | Cumulative() | Change():
             cells = done[definition.name]
         case _:
             assert_never(definition)

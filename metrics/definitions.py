@@ -3,6 +3,7 @@
 A definition names columns and other metrics as text; `metrics.catalog` checks and compiles them.
 """
 
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import date
@@ -44,6 +45,9 @@ _STYLES: Final[Mapping[Format, Style]] = {
     "number": "ratio",
     "whole": "count",
 }
+
+
+_STRETCH: Final = re.compile(r"[1-9]\d{0,3} (days?|weeks?|months?|quarters?|years?)")
 
 
 class Strict(BaseModel):
@@ -185,6 +189,48 @@ class Derived(Metric):
 
     kind: Literal["derived"]
     expression: str = Field(description="Arithmetic, such as `{gross_revenue} - {net_revenue}`.")
+
+
+class Cumulative(Metric):
+    """Another metric over a longer stretch, up to the end of each period: rolling, to date, or of all time.
+
+    It is counted anew over the whole stretch: a customer who is active in two of its months counts once.
+    """
+
+    kind: Literal["cumulative"]
+    metric: Name = Field(description="The metric to take over a longer stretch.")
+    window: str | None = Field(
+        None,
+        description="The length of the stretch that ends with the period, such as `12 months`.",
+    )
+    to_date: Literal["week", "month", "quarter", "year"] | None = Field(
+        None, description="From the beginning of this week, month, quarter or (fiscal) year."
+    )
+
+    @model_validator(mode="after")
+    def _one_stretch(self) -> Self:
+        if self.window and not _STRETCH.fullmatch(self.window):
+            fault = f"`{self.window}` is no length of time"
+            raise Fault(
+                fault, "Write a number of days, weeks, months, quarters or years: `12 months`", at=("window",)
+            )
+        if self.window and self.to_date:
+            fault = "a stretch is rolling or to date, not both"
+            raise Fault(fault, "Remove `window` or `to_date`", at=("to_date",))
+        return self
+
+
+class Change(Metric):
+    """What another metric has changed by against an earlier period; none while the period still runs."""
+
+    kind: Literal["change"]
+    metric: Name = Field(description="The metric whose change is meant.")
+    against: Literal["previous", "year"] = Field(
+        "previous", description="The period before, or the same period of the year before."
+    )
+    value: Literal["relative", "difference"] = Field(
+        "relative", description="A share of the earlier figure, or the difference of the two."
+    )
 
 
 class Computed(Metric):

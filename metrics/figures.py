@@ -6,7 +6,7 @@
 Where there is nothing to show the value is null and `reason` says why, in words.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Final
@@ -14,16 +14,18 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from metrics.catalog import Catalog, Plan
+from metrics.catalog import Catalog, Definition, Plan
 from metrics.cells import AMOUNT, Cells, cells_of, table
-from metrics.definitions import Computed, PeriodRetention, Ratio
+from metrics.definitions import Change, Computed, Cumulative, PeriodRetention, Ratio
 from metrics.evaluation import Asked, evaluated
 from metrics.families import split_points
-from metrics.frames import Marts
+from metrics.frames import NEVER, Marts
 from metrics.measures import Compute
+from metrics.moving import change, cumulative, points_of
 from metrics.periods import Calendar, Grain, Window
-from metrics.points import cells_of_points
+from metrics.points import Points, cells_of_points
 from metrics.relations import PANEL
+from metrics.selection import Missing
 from metrics.sums import Pair
 
 FIGURE: Final = {
@@ -61,18 +63,19 @@ def compute(
         marts.check_split(by)
     if not names:
         return pl.DataFrame(schema=FIGURE)
-    cells, keys = _cells(catalog.needed(names), marts, window, by)
+    cells, keys = _cells(catalog, names, marts, window, by)
     return _finished(table({name: cells[name] for name in names}, keys), marts, window, by)
 
 
 def _cells(
-    plans: Mapping[str, Plan], marts: Marts, window: Window, by: str | None
+    catalog: Catalog, names: Iterable[str], marts: Marts, window: Window, by: str | None
 ) -> tuple[dict[str, Cells], pl.DataFrame]:
     """The cells of metrics, every measure taken in one pass, and the keys of the cells."""
+    plans = catalog.needed(names)
     points = {
-        name: split_points(plan.definition, marts, window, by)
+        name: found
         for name, plan in plans.items()
-        if isinstance(plan.definition, Computed)
+        if (found := _points(catalog, plan.definition, marts, window, by)) is not None
     }
     values = {value for each in points.values() for value, _ in each}
     grid = evaluated(_asked(plans.values()), marts, window, by, values)
@@ -82,6 +85,44 @@ def _cells(
         cells = cells_of(plan, grid, done)
         done[name] = _not_shorter(cells, plan.definition.grain, window)
     return done, keys
+
+
+def _points(
+    catalog: Catalog, definition: Definition, marts: Marts, window: Window, by: str | None
+) -> Points | None:
+    """The figures of a kind that is not made of measures in the periods asked for; None for the others."""
+
+    def ask(part: Window) -> Points:
+        cells, keys = _cells(catalog, [name], marts, part, by)
+        return points_of(cells[name], keys)
+
+    calendar, as_of = marts.calendar, marts.as_of
+    match definition:
+        case Computed():
+            return split_points(definition, marts, window, by)
+        case Cumulative(metric=name):
+            since = _since(catalog, name, marts) if definition.window else None
+            return cumulative(definition, ask, window, calendar, as_of, since)
+        case Change(metric=name):
+            return change(definition, ask, window, calendar, as_of)
+        case _:
+            return None
+
+
+def _since(catalog: Catalog, name: str, marts: Marts) -> date | None:
+    """The first day from which on there is data of everything that a metric reads."""
+    plans = catalog.needed([name]).values()
+    relations = {
+        part.relation.name: part.relation
+        for plan in plans
+        for part in plan.parts
+        if isinstance(part, Compute)
+    }
+    try:
+        first = max((marts.since(relation, Grain.DAY) for relation in relations.values()), default=0)
+    except Missing:
+        return None
+    return marts.calendar.start(first, Grain.DAY) if first < NEVER else None
 
 
 def _not_shorter(cells: Cells, grain: str | None, window: Window) -> Cells:

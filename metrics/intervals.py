@@ -70,6 +70,35 @@ def poisson(events: ArrayLike, exposure: ArrayLike, confidence: float = CONFIDEN
     return lower / base, gammaincinv(count + 1, 1 - tail) / base
 
 
+def difference(a: ArrayLike, b: ArrayLike) -> tuple[float, float]:
+    """Bounds of a - b for two independent figures, each (value, lower, upper): MOVER (Zou and Donner 2008).
+
+    >>> lower, upper = difference((0.8, 0.6917, 0.8764), (0.6, 0.4904, 0.7006))
+    >>> round(lower, 3), round(upper, 3)
+    (0.052, 0.334)
+    """
+    (value, lower, upper), (other, other_lower, other_upper) = _floats(a), _floats(b)
+    down = np.hypot(value - lower, other_upper - other)
+    up = np.hypot(upper - value, other - other_lower)
+    return float(value - other - down), float(value - other + up)
+
+
+def quotient(a: ArrayLike, b: ArrayLike) -> tuple[float, float]:
+    """Bounds of a / b for two independent figures above 0, each (value, lower, upper).
+
+    MOVER-R (Donner and Zou 2012, equation 9); NaN where the lower bound of b is not above 0.
+    """
+    (value, lower, upper), (other, other_lower, other_upper) = _floats(a), _floats(b)
+    if other_lower <= 0 or other <= 0:
+        return float("nan"), float("nan")
+    both = value * other
+    down = lower * other_upper * (2 * value - lower) * (2 * other - other_upper)
+    up = upper * other_lower * (2 * value - upper) * (2 * other - other_lower)
+    low = (both - np.sqrt(max(both**2 - down, 0.0))) / (other_upper * (2 * other - other_upper))
+    high = (both + np.sqrt(max(both**2 - up, 0.0))) / (other_lower * (2 * other - other_lower))
+    return float(low), float(high)
+
+
 def promoters(
     promoting: ArrayLike, detracting: ArrayLike, n: ArrayLike, confidence: float = CONFIDENCE
 ) -> Bounds:

@@ -11,7 +11,9 @@ from config.parsing import parse
 from metrics.catalog import Catalog, Definition, Plan
 from metrics.definitions import (
     FORMATS,
+    Change,
     Computed,
+    Cumulative,
     Derived,
     NetPromoterScore,
     PeriodRetention,
@@ -27,6 +29,7 @@ _UNITS: Final[Mapping[str, Unit]] = {
     "share": "rate",
     "period_retention": "rate",
     "nps": "nps",
+    "change": "rate",
 }
 """The only unit that fits an aggregate or a kind."""
 
@@ -90,7 +93,7 @@ def _additivity(plan: Plan, document: Located[Definition]) -> Iterator[Problem]:
     if definition.additivity != "additive":
         return
     aggregate = part.aggregate if isinstance(part, Compute) and isinstance(definition, Simple) else ""
-    quotients = Ratio | PeriodRetention | NetPromoterScore
+    quotients = Ratio | PeriodRetention | NetPromoterScore | Cumulative | Change
     shares = isinstance(definition, Computed) and definition.unit not in ("money", "count")
     if shares or isinstance(definition, quotients) or aggregate not in {*ADDITIVE, ""}:
         what = f"a metric of kind `{definition.kind}`" if not aggregate else f"`{aggregate}`"
@@ -162,6 +165,9 @@ def _fitting(catalog: Catalog, plan: Plan) -> tuple[Unit, ...]:
         return (_UNITS[part.aggregate],) if part.aggregate in _UNITS else _without_money(definition.unit)
     if isinstance(definition, Computed):
         return definition.units
+    difference = isinstance(definition, Change) and definition.value != "relative"
+    if isinstance(definition, Cumulative | Change) and (difference or isinstance(definition, Cumulative)):
+        return (catalog.definition(definition.metric).unit,)
     if isinstance(definition, Ratio):
         return _of_quotient(catalog, plan)
     return (_UNITS[definition.kind],) if definition.kind in _UNITS else ()

@@ -1,16 +1,18 @@
 """The customers behind a figure: one row each, with the quantities of which the figure is made."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import reduce
 from typing import Final
 
 import polars as pl
 
 from metrics.catalog import Catalog, Plan
-from metrics.definitions import Computed, Derived, PeriodRetention
+from metrics.definitions import Change, Computed, Cumulative, Derived, PeriodRetention
 from metrics.families import customers
 from metrics.frames import Marts
 from metrics.measures import Compute
+from metrics.moving import steps_back, stretch
 from metrics.periods import Window
 from metrics.selection import Missing
 
@@ -35,6 +37,8 @@ def customers_behind(catalog: Catalog, name: str, marts: Marts, window: Window) 
     | ratio, period_retention | `numerator`, `denominator` |
     | nps | `promoters`, `detractors`, `answers`, `off_scale` |
     | derived | those of the metrics in its formula, each name ahead: `orders.value` |
+    | cumulative | those of its metric, over the whole stretch |
+    | change | those of its metric, `now.` and `before.` ahead |
     | computed kinds | see `metrics.families.customers` |
 
     Of a quantile, a minimum or a maximum there are no sums: `value` is the customer's own median there. What
@@ -59,6 +63,8 @@ def _quantities(
         found = customers(definition, marts, window)
         named = {name: f"{prefix}{name}" for name in found.columns if name not in KEYS}
         return [found.rename(named)]
+    if isinstance(definition, Cumulative | Change):
+        return _moved(catalog, definition, marts, window, prefix)
     if isinstance(definition, Derived):
         parts = [(f"{prefix}{part}.", catalog.plan(part)) for part in plan.references]
         return [table for ahead, part in parts for table in _quantities(catalog, part, marts, window, ahead)]
@@ -70,6 +76,25 @@ def _quantities(
             late = isinstance(definition, PeriodRetention) and label == "denominator"
             tables.append(_by_customer(part, marts, window, prefix + label, late=late))
     return tables
+
+
+def _moved(
+    catalog: Catalog, definition: Cumulative | Change, marts: Marts, window: Window, prefix: str
+) -> list[pl.DataFrame]:
+    """The quantities of another metric over the stretch of each period, or in two periods side by side."""
+    plan, calendar = catalog.plan(definition.metric), marts.calendar
+    if isinstance(definition, Change):
+        back = steps_back(definition, window, calendar)
+        earlier = replace(window, last=window.last - back)
+        now = _quantities(catalog, plan, marts, window, f"{prefix}now.")
+        before = _quantities(catalog, plan, marts, earlier, f"{prefix}before.")
+        return [*now, *(table.with_columns(pl.col("period") + back) for table in before)]
+    found: list[list[pl.DataFrame]] = []
+    for code in window.periods:
+        part = stretch(definition, window, code, calendar, marts.as_of)
+        tables = _quantities(catalog, plan, marts, part, prefix)
+        found.append([table.with_columns(period=pl.lit(code, pl.Int32)) for table in tables])
+    return [pl.concat(tables) for tables in zip(*found, strict=True)]
 
 
 def _by_customer(measure: Compute, marts: Marts, window: Window, label: str, *, late: bool) -> pl.DataFrame:

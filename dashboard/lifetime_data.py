@@ -8,12 +8,10 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dashboard.desk import Desk
 from dashboard.retention_data import with_ids
 from dashboard.state import Scope
-from metrics.equity import Drivers
 from metrics.frames import Marts
 from metrics.lifetime.candidates import fit_table, fits
 from metrics.lifetime.fitting import Fit
@@ -33,7 +31,6 @@ COHORT: Final = "first_year"
 DISCOUNT: Final = 0.10
 ALIVE: Final = 0.5
 TOP: Final = 0.2
-YEAR: Final = timedelta(days=365)
 _DRAWS: Final = 100
 _LONGEST_HOLDOUT: Final = 364
 _STEP: Final = 28
@@ -239,109 +236,3 @@ def _orders(marts: Marts) -> pl.DataFrame:
     if marts.mask is None:
         return rows
     return rows.join(_people(marts).select("customer"), on="customer", how="semi")
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """The drivers of equity as the last two years show them, per year.
-
-    `kept` of `of` customers of the year before last ordered again; `draws` are what else the retention rate
-    may be, given these counts. `lacking` names what is not known and counts as nothing.
-    """
-
-    drivers: Drivers
-    kept: int
-    of: int
-    draws: NDArray[np.float64]
-    lacking: tuple[str, ...]
-
-
-def measured(desk: Desk, scope: Scope) -> Measured | Reason:
-    """The drivers of the chosen customers; money spent is that of the whole business, per customer."""
-    return desk.kept(f"equity drivers {sorted(scope.attributes)}", lambda: _measured(desk, scope))
-
-
-def _measured(desk: Desk, scope: Scope) -> Measured | Reason:
-    marts, now = _marts(desk, scope), desk.as_of
-    orders = _orders(marts)
-    recent, earlier = _between(orders, now - YEAR, now), _between(orders, now - 2 * YEAR, now - YEAR)
-    there, before = recent["customer"].unique(), earlier["customer"].unique()
-    bought = len(recent)
-    if not len(there) or not len(before) or now - desk.first_day < 2 * YEAR - timedelta(days=1):
-        text = "Yearly retention needs orders of two full years. Load older orders, or widen the filters"
-        return Reason("short_history", text)
-    kept = int(before.is_in(there.implode()).sum())
-    rows = year_by_customer(desk, scope)
-    revenue, margin = (float(rows[name].sum() or 0) for name in ("net_amount", "margin"))
-    known = margin_rate(_people(marts)) is not None and revenue > 0
-    everybody = _between(_orders(desk.whole), now - YEAR, now)
-    lacking = [] if known else ["cost"]
-    served = _spent(desk, ("retention", "service"), lacking) / max(everybody["customer"].n_unique(), 1)
-    won = int(everybody["first_orders"].sum())
-    drivers = Drivers(
-        customers=len(there),
-        retention=kept / len(before),
-        discount=DISCOUNT,
-        orders=bought / len(there),
-        order_value=revenue / bought,
-        margin_rate=margin / revenue if known else 1.0,
-        cost_to_serve=served,
-        acquired=float(recent["first_orders"].sum()),
-        acquisition_cost=_spent(desk, ("acquisition",), lacking) / max(won, 1),
-    )
-    draws = np.random.default_rng(0).beta(kept + 0.5, len(before) - kept + 0.5, size=400)
-    return Measured(drivers, kept, len(before), draws, tuple(dict.fromkeys(lacking)))
-
-
-def _between(rows: pl.DataFrame, after: date, until: date) -> pl.DataFrame:
-    return rows.filter(pl.col("ordered_on") > after, pl.col("ordered_on") <= until)
-
-
-def _spent(desk: Desk, purposes: tuple[str, ...], lacking: list[str]) -> float:
-    """What was spent on these purposes in the last year."""
-    if "spending" not in desk.whole.frames:
-        lacking.append("spend")
-        return 0.0
-    rows = desk.whole.frame("spending").filter(
-        pl.col("purpose").cast(pl.String).is_in(purposes),
-        pl.col("spent_on") > desk.as_of - YEAR,
-        pl.col("spent_on") <= desk.as_of,
-    )
-    return float(rows["amount"].sum() or 0)
-
-
-def year_by_customer(desk: Desk, scope: Scope) -> pl.DataFrame:
-    """What each customer who ordered in the last year brought in it: `net_amount`, `margin`, `profit`.
-
-    Profit is margin less what the customer's contacts cost; returns count. The largest revenue first.
-    """
-    return desk.kept(f"equity customers {sorted(scope.attributes)}", lambda: _year_by_customer(desk, scope))
-
-
-def _year_by_customer(desk: Desk, scope: Scope) -> pl.DataFrame:
-    marts, now = _marts(desk, scope), desk.as_of
-    whole = marts.frame("orders").filter(pl.col("customer").is_not_null())
-    there = _between(_orders(marts), now - YEAR, now).select("customer").unique()
-    sums = (
-        _between(whole, now - YEAR, now)
-        .join(there, on="customer", how="semi")
-        .group_by("customer")
-        .agg(pl.col("orders", "net_amount", "margin").sum())
-    )
-    contacts = _contact_costs(desk)
-    joined = sums.join(contacts, on="customer", how="left") if contacts is not None else sums
-    cost = pl.col("contact_cost").fill_null(0) if contacts is not None else 0
-    return joined.with_columns(profit=pl.col("margin") - cost).sort(
-        "net_amount", "customer", descending=[True, False]
-    )
-
-
-def _contact_costs(desk: Desk) -> pl.DataFrame | None:
-    """What each customer's contacts cost in the last year; None where that is not known."""
-    if "contacts" not in desk.whole.frames:
-        return None
-    rows = desk.whole.frame("contacts")
-    if "cost" not in rows.columns or rows["cost"].null_count() == len(rows):
-        return None
-    recent = rows.filter(pl.col("occurred_on") > desk.as_of - YEAR, pl.col("occurred_on") <= desk.as_of)
-    return recent.group_by("customer").agg(contact_cost=pl.col("cost").sum())

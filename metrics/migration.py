@@ -7,14 +7,18 @@ a segment.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from metrics.equity import per_period
 from metrics.reasons import FrameProblem, Reason
 
 Matrix = NDArray[np.float64]
+QUARTER_DAYS: Final = 91
 
 
 def migration_value(
@@ -106,3 +110,72 @@ def transition_rates(moves: pl.DataFrame) -> pl.DataFrame:
         .with_columns(rate=rate)
         .sort("before", "after")
     )
+
+
+def recency_rates(orders: pl.DataFrame, at: date, states: int = 8, quarters: int = 4) -> pl.DataFrame:
+    """How many ordered again by how many quarters ago their last order was, over the last quarters to `at`.
+
+    `orders` has `customer`, `ordered_on`, `margin`. A quarter is 91 days. `recency` (1 ordered in the quarter
+    before), `customers` (at the beginning of each quarter, added up), `ordered` in it, `rate`, and `margin`
+    per customer who ordered, sorted by recency; recencies that nobody had are left out.
+    """
+    ago = ((pl.lit(at) - pl.col("ordered_on")).dt.total_days() // QUARTER_DAYS).alias("ago")
+    active = (
+        orders.lazy()
+        .filter(pl.col("ordered_on") <= at, pl.col("customer").is_not_null())
+        .group_by("customer", ago)
+        .agg(pl.col("margin").sum().cast(pl.Float64))
+        .collect()
+    )
+    seen = [_seen(active, quarter) for quarter in range(quarters)]
+    return (
+        pl.concat(seen)
+        .filter(pl.col("recency") <= states)
+        .group_by("recency")
+        .agg(
+            pl.len().cast(pl.Int64).alias("customers"),
+            pl.col("margin").is_not_null().sum().cast(pl.Int64).alias("ordered"),
+            pl.col("margin").mean(),
+        )
+        .with_columns(rate=pl.col("ordered") / pl.col("customers"))
+        .sort("recency")
+        .select("recency", "customers", "ordered", "rate", "margin")
+    )
+
+
+def _seen(active: pl.DataFrame, quarter: int) -> pl.DataFrame:
+    """Customers known before a quarter: how long ago they last ordered, and what they brought in it."""
+    before = active.filter(pl.col("ago") > quarter).group_by("customer").agg(pl.col("ago").min())
+    now = active.filter(pl.col("ago") == quarter).select("customer", "margin")
+    return before.join(now, on="customer", how="left").select(
+        recency=(pl.col("ago") - quarter).cast(pl.Int64), margin="margin"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Mailing:
+    """What a customer of each recency is worth from here on when mailed in every quarter; when to stop.
+
+    `contribution` is the margin of a customer who orders, per quarter.
+    """
+
+    contribution: float
+    worth: Matrix
+    mail_until: int
+
+
+def mailing(rates: pl.DataFrame, cost: float, yearly_discount: float) -> Mailing:
+    """The mailing of customers with these `recency_rates` at a cost a quarter, without an end.
+
+    Recencies count up to the first that nobody had. Raises FrameProblem without any.
+    """
+    known = rates.with_row_index("at").filter(pl.col("recency") == pl.col("at").cast(pl.Int64) + 1)
+    ordered = known["ordered"].cast(pl.Float64)
+    if not ordered.sum():
+        text = "Nobody ordered again in the last four quarters. Widen the filters, or choose a later period"
+        raise FrameProblem(Reason("no_repeat_buyers", text))
+    contribution = float((known["margin"].fill_null(0.0) * ordered).sum()) / float(ordered.sum())
+    discount, again = per_period(yearly_discount, 4, "discount"), known["rate"].to_list()
+    value = migration_value(recency_chain(again), mailing_rewards(len(again), contribution, cost), discount)
+    coming = (value - mailing_rewards(len(again), contribution, 0.0))[:-1]
+    return Mailing(contribution, coming, best_policy(again, contribution, cost, discount).mail_until)

@@ -1,11 +1,15 @@
 """When a customer has paid back what it cost to win him, and the most that he may cost."""
 
 from collections.abc import Sequence
+from datetime import date
+from typing import Final
 
 import polars as pl
 
 from metrics.equity import net_present_value
 from metrics.reasons import Estimate, Reason
+
+MONTH_DAYS: Final = 30.436875
 
 
 def break_even_acquisition_cost(margins: Sequence[float], discount: float = 0.0) -> float:
@@ -59,3 +63,37 @@ def payback_by_channel(
         "reason": pl.String(),
     }
     return pl.DataFrame(rows, schema=pl.Schema({**channels.schema, **added}))
+
+
+def margins_of_won(
+    orders: pl.DataFrame, channels: pl.DataFrame, won_after: date, won_until: date, months: int = 12
+) -> pl.DataFrame:
+    """What the customers that each channel won in a span brought, by month after their first order.
+
+    `orders` has `customer`, `ordered_on`, `first_orders`, `margin`; `channels` has `customer` and `channel`.
+    `channel`, `month` (1 holds the first order), `customers` (won, all months alike), `margin` per customer
+    won, sorted; a month without orders is 0.
+    """
+    firsts = (
+        orders.filter(
+            pl.col("first_orders") > 0, pl.col("ordered_on") > won_after, pl.col("ordered_on") <= won_until
+        )
+        .select("customer", first="ordered_on")
+        .unique("customer")
+        .join(channels, on="customer")
+    )
+    won = firsts.group_by("channel").agg(pl.len().cast(pl.Int64).alias("customers"))
+    age = ((pl.col("ordered_on") - pl.col("first")).dt.total_days() / MONTH_DAYS).floor().cast(pl.Int64) + 1
+    brought = (
+        orders.select("customer", "ordered_on", "margin")
+        .join(firsts, on="customer")
+        .group_by("channel", age.alias("month"))
+        .agg(pl.col("margin").sum().cast(pl.Float64))
+    )
+    grid = won.join(pl.DataFrame({"month": range(1, months + 1)}, schema={"month": pl.Int64}), how="cross")
+    return (
+        grid.join(brought, on=["channel", "month"], how="left")
+        .with_columns(margin=pl.col("margin").fill_null(0.0) / pl.col("customers"))
+        .sort("channel", "month")
+        .select("channel", "month", "customers", "margin")
+    )

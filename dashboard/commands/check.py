@@ -24,6 +24,7 @@ from dashboard.commands.sarif import sarif
 from dashboard.commands.terminal import CannotRun, ProblemFound, progress, say, show, show_json
 from dashboard.definitions import Definitions, definitions, mapped_attributes
 from dashboard.examples import failures
+from dashboard.scenarios import read_scenarios
 from dashboard.workspace import project_folder
 from metrics.periods import Calendar
 
@@ -83,6 +84,7 @@ class _Check:
         self.sources, self.of_sources = _found(locate_sources, folder / FILE_NAME)
         attributes = mapped_attributes(self.sources.value) if self.sources else {}
         self.definitions: Definitions = definitions(folder, attributes)
+        self.of_scenarios = read_scenarios(folder).problems
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong in the files, file by file."""
@@ -90,6 +92,7 @@ class _Check:
         yield from self.of_sources
         yield from self._unfit()
         yield from self.definitions.problems
+        yield from self.of_scenarios
 
     def _unfit(self) -> Iterator[Problem]:
         """What a refresh would refuse."""

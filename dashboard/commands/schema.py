@@ -8,10 +8,12 @@ import config
 from config import schemas
 from config.model import Project
 from connectors.sources import Sources
+from dashboard import scenarios
 from dashboard.commands.terminal import say, show, show_json
 from dashboard.definitions import UNDER
 from dashboard.segment_files import UNDER as SEGMENTS_UNDER
 from metrics.catalog import Definition
+from metrics.equity_scenarios import Scenario
 from metrics.segment_definitions import Segment
 
 SHIPPED: Final = Path(config.__file__).parent / "schemas"
@@ -20,6 +22,7 @@ MODELS: Final[Mapping[str, Any]] = {
     "sources": Sources,
     "segments": schemas.file_of(SEGMENTS_UNDER, Segment, "The segments, in any order."),
     "metrics": schemas.file_of(UNDER, Definition, "The definitions, in any order."),
+    "scenarios": schemas.file_of(scenarios.UNDER, Scenario, "The scenarios, in any order."),
 }
 """The model of each file by the name of its schema."""
 

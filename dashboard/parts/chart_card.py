@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -46,8 +47,15 @@ class ReadyFigure(BaseFigure):  # type: ignore[misc]  # Plotly has no types
         return self._ready
 
 
-def chart_card(card: Card, chart: Chart | None, otherwise: str = "") -> None:
-    """The card with its chart, or with the sentence `otherwise` when there is nothing to draw."""
+Chosen = Callable[[int, int], None]
+"""What a click on a chart does: takes the place of its trace and of the point in it."""
+
+
+def chart_card(card: Card, chart: Chart | None, otherwise: str = "", chosen: Chosen | None = None) -> None:
+    """The card with its chart, or with the sentence `otherwise` when there is nothing to draw.
+
+    `chosen` is called at a click on a point or bar, before the page is drawn again.
+    """
     sheet.record(lambda: _block(card, chart, otherwise))
     with st.container(border=True, key=f"card-{card.key}", height="stretch"):
         _card_head(card, chart)
@@ -63,7 +71,15 @@ def chart_card(card: Card, chart: Chart | None, otherwise: str = "") -> None:
                 key=f"chart-{card.key}",
                 config=chart.config,
                 alt=chart.alt,
+                on_select=partial(_clicked, f"chart-{card.key}", chosen) if chosen else "ignore",
+                selection_mode="points",
             )
+
+
+def _clicked(key: str, chosen: Chosen) -> None:
+    points = st.session_state[key]["selection"]["points"]
+    if points:
+        chosen(int(points[0]["curve_number"]), int(points[0]["point_index"]))
 
 
 def _block(card: Card, chart: Chart | None, otherwise: str) -> sheet.Picture:

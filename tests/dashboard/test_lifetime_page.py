@@ -9,6 +9,8 @@ import pytest
 from connectors.store import Store
 from dashboard.lifetime_data import grouped, margin_rate, sampled
 
+WHAT_IF = {"equity.section": "What if"}
+
 
 def test_every_section_draws(open_page, texts):
     page = open_page("lifetime")
@@ -40,14 +42,61 @@ def test_retention_behind_equity_is_what_sql_counts(open_page, texts, shop):
 
 
 def test_a_slider_moves_equity(open_page, texts):
-    page = open_page("equity")
+    page = open_page("equity", **WHAT_IF)
     assert "nothing moved yet" in texts(page)
     page = page.slider(key="equity.order_value").set_value(10).run()
     said = texts(page)
     change = said[said.index("Change of equity") + 1]
     assert re.match(r"\+\$", change)
-    again = texts(open_page("equity", **{"equity.order_value": "10"}))
+    again = texts(open_page("equity", **WHAT_IF, **{"equity.order_value": "10"}))
     assert again[again.index("Change of equity") + 1] == change
+
+
+def test_every_section_of_equity_draws(open_page, texts):
+    page = open_page("equity")
+    for section in ("statement", "levers", "what_if", "programmes", "budgets", "concentration"):
+        page = page.get_by_key("equity.section").set_value(section).run()
+        assert not page.exception
+        assert "Something went wrong here" not in texts(page)
+        assert [text for text in texts(page) if text.startswith("no Gini")] == []
+
+
+def test_the_period_moves_the_year_of_equity(open_page, texts):
+    late, early = (texts(open_page("equity", period=month)) for month in ("Oct 2026", "Aug 2026"))
+    assert "The twelve months to Oct 31, 2026 \N{MIDDLE DOT} all customers" in late
+    assert "The twelve months to Aug 31, 2026 \N{MIDDLE DOT} all customers" in early
+    kept = [next(text for text in said if text.endswith("ordered again")) for said in (late, early)]
+    assert kept[0] != kept[1]
+    assert "Equity cannot be computed yet" in texts(open_page("equity", period="Sep 2024"))
+
+
+def test_lines_of_the_statement_are_their_lists(open_page, texts):
+    page = open_page("equity")
+    said = texts(page)
+    lost = said[said.index("Lost customers") + 1].removeprefix("-")
+    assert f"{lost} customers" in said
+    page = page.get_by_key("equity.line").set_value("closing").run()
+    closing = said[said.index("Before marketing") + 1]
+    assert f"{closing} customers" in texts(page)
+
+
+def test_a_scenario_is_kept_compared_and_removed(open_page, texts, shop):
+    file = shop / "scenarios.yaml"
+    page = open_page("equity", **WHAT_IF)
+    page = page.slider(key="equity.retention").set_value(5).run()
+    page = page.get_by_key("equity_what_if.keep").click().run()
+    assert "Give the scenario a name first." in texts(page)
+    page = page.get_by_key("equity_what_if.name").set_value("Keep more").run()
+    change = texts(page)[texts(page).index("Change of equity") + 1]
+    page = page.get_by_key("equity_what_if.keep").click().run()
+    said = texts(page)
+    assert said[said.index("Keep more") + 3] == change
+    assert file.read_text() == "scenarios:\n  - name: Keep more\n    retention_points: 5.0\n"
+    page = page.get_by_key("equity_what_if.name").set_value("Keep more").run()
+    page = page.get_by_key("equity_what_if.keep").click().run()
+    assert any("stands twice" in text for text in texts(page))
+    page.get_by_key("equity_what_if.remove").click().run()
+    assert not file.exists()
 
 
 def test_groups_split_at_the_best_fifth_and_at_even_odds():

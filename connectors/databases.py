@@ -1,11 +1,12 @@
 """Tables and queries of databases to raw rows: read only, exact, one statement, in batches through files.
 
-The SELECT is generated: every column is fetched in a form that loses nothing (see `dialects.py`). What the
+The SELECT is generated: every column is fetched in a form that loses nothing (see `engines/`). What the
 account is allowed to do is the real guard; the session is read only besides.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,93 +19,150 @@ import sqlglot
 from sqlglot import TokenType, exp
 
 from config.errors import suggestion
-from connectors.content import Content, content_of
-from connectors.dialects import DIALECTS, TIMEOUT_SECONDS, Columns, Dialect, quoted
+from connectors.dialects import DIALECTS
+from connectors.encodings import BROKEN
+from connectors.engines.documented import DocumentedSession
+from connectors.engines.session import TEXT, Column, Columns, Dialect, EngineError, Session
 from connectors.errors import SourceError
 from connectors.manifest import SourceFile
 from connectors.raw import COLUMN, REASON, REJECTED, ROW, VALUE, Piece, Raw
 from connectors.sources import DatabaseSource
 
-BATCH_ROWS: Final = 50_000
+_UNCLEAN: Final = rf"[\x00{BROKEN}]"
+_WRAP: Final = 1 << 64
 _WRITES: Final = (exp.DDL, exp.DML, exp.Into, exp.Lock, exp.Command)
 _HIDDEN: Final = re.compile(r"/\*M?!")
 """A comment that MySQL and MariaDB carry out."""
 
 
-def read_database(source: DatabaseSource, folder: Path, workdir: Path) -> Raw:
+Pulled = Callable[[int], None]
+"""Told how many rows have been read so far; what it raises ends the reading."""
+
+
+def unheard(rows: int) -> None:
+    """The callback of a caller who does not count."""
+
+
+def read_database(source: DatabaseSource, folder: Path, workdir: Path, pulled: Pulled = unheard) -> Raw:
     """The raw rows of a table or a query, with the types that the database gives; none for an empty table.
 
     Rows with a cell that is no value (an infinite date, a number that is none) are in `rejected`. `workdir`
     takes the rows in batches. Raises SourceError, with the password left out, when they cannot be read.
     """
+    with session(source, folder) as opened:
+        relation = relation_of(source, opened)
+        piece = pull(source, opened, relation, workdir / source.name, pulled)
+    return Raw.of(source.name, [piece])
+
+
+@contextmanager
+def session(source: DatabaseSource, folder: Path) -> Iterator[Session]:
+    """A guarded session of a source; faults within it are told as those of the source."""
     url = _url(source)
     dialect = DIALECTS[url.get_backend_name()]
-    with _told(source, url), dialect.connected(url, folder) as connection:
-        relation = _relation(source, dialect, connection)
-        columns = dialect.columns(connection, relation)
-        _refuse_twins([column.name for column in columns.kept], f"source `{source.name}`")
-        pull = _Pull(connection, relation, columns, workdir / source.name)
-        piece = pull.piece(f"{url.get_backend_name()}: {source.relation or 'query'}")
-    return Raw.of(source.name, [piece])
+    with _told(source, url), dialect.connected(url, folder, source.timeout) as opened:
+        yield opened
+
+
+def pull(
+    source: DatabaseSource, opened: Session, relation: str, folder: Path, pulled: Pulled = unheard
+) -> Piece:
+    """All rows of `FROM relation`, written to `folder` batch by batch."""
+    columns = opened.columns(relation)
+    _refuse_twins([column.name for column in columns.kept], f"source `{source.name}`")
+    shown = f"{_url(source).get_backend_name()}: {source.relation or 'query'}"
+    return _Pull(opened, relation, columns, folder, pulled).piece(shown)
 
 
 @dataclass(frozen=True)
 class _Pull:
     """One SELECT, carried out batch by batch."""
 
-    connection: sa.Connection
+    session: Session
     relation: str
     columns: Columns
     folder: Path
+    pulled: Pulled
 
     def piece(self, shown: str) -> Piece:
         """All rows; one empty batch where there are none, so that the types are known."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        content, rejected, paths = Content(), list[pl.DataFrame](), list[Path]()
+        rows, prints, rejected, paths = 0, 0, list[pl.DataFrame](), list[Path]()
         for batch in self._batches():
-            numbered = batch.with_row_index(ROW, content.rows)
-            unfit = self._unfit(numbered)
+            fit, unfit = self._sorted_out(batch.with_row_index(ROW, rows))
             paths.append(self.folder / f"{len(paths):06}.parquet")
-            self._parsed(numbered, unfit).write_parquet(paths[-1], compression="lz4", statistics=False)
+            fit.write_parquet(paths[-1], compression="lz4", statistics=False)
             rejected.append(unfit)
-            content += content_of(batch)
-        file = SourceFile(path=shown, rows=content.rows, fingerprint=content.hex)
-        frame = pl.scan_parquet(paths, glob=False)
-        return Piece(frame, file, self._notes(), pl.concat(rejected))
+            rows += batch.height
+            prints = (prints + _fingerprint(batch)) % _WRAP
+            self.pulled(rows)
+        file = SourceFile(path=shown, rows=rows, fingerprint=f"{prints:016x}{rows:x}")
+        frame, notes = self._settled(pl.scan_parquet(paths, glob=False)), self._notes()
+        return Piece(frame, file, notes, pl.concat(rejected), warnings=self.session.warnings)
 
     def _batches(self) -> Iterator[pl.DataFrame]:
         kept = self.columns.kept
-        names = ", ".join(f"{column.sql} AS {quoted(self.connection, column.name)}" for column in kept)
-        schema = {column.name: column.wire for column in kept}
-        streaming = self.connection.execution_options(stream_results=True, max_row_buffer=BATCH_ROWS)
-        result = streaming.exec_driver_sql(f"SELECT {names} FROM {self.relation}")
-        yield pl.DataFrame(schema=schema)
-        for rows in result.partitions(BATCH_ROWS):
-            yield pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+        names = ", ".join(f"{column.sql} AS {self.session.quoted(column.name)}" for column in kept)
+        none = pl.DataFrame(schema={column.name: column.wire for column in kept})
+        yield none
+        for batch in self.session.batches(f"SELECT {names} FROM {self.relation}", kept):
+            if batch.height:
+                yield batch
 
-    def _unfit(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows with a cell that cannot be parsed, as rejected rows: the first such cell of each."""
-        parsed = [column for column in self.columns.kept if column.wire != column.dtype]
-        found = [
-            rows.filter(pl.col(column.name).is_not_null() & column.parsed.is_null()).select(
-                ROW,
-                pl.lit(column.name).alias(COLUMN),
-                pl.col(column.name).alias(VALUE),
-                pl.lit(f"`{column.name}` is no {_kind(column.dtype)} that fits").alias(REASON),
-                *(pl.col(other.name).cast(pl.String) for other in self.columns.kept),
-            )
-            for column in parsed
-        ]
-        schema = {**REJECTED, **dict.fromkeys((column.name for column in self.columns.kept), pl.String)}
-        return pl.concat([pl.DataFrame(schema=schema), *found]).unique(ROW, keep="first").sort(ROW)
+    def _settled(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """The rows with the types that only all of them show."""
+        if not isinstance(self.session, DocumentedSession):
+            return rows
+        settled = self.session.settled(self.columns).kept
+        return rows.with_columns(column.parsed.alias(column.name) for column in settled)
 
-    def _parsed(self, rows: pl.DataFrame, unfit: pl.DataFrame) -> pl.DataFrame:
-        fit = rows.join(unfit, on=ROW, how="anti", maintain_order="left") if unfit.height else rows
-        return fit.with_columns(column.parsed.alias(column.name) for column in self.columns.kept)
+    def _sorted_out(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The rows with their cells parsed, and those with a cell that cannot be: the first such of each."""
+        kept = self.columns.kept
+        parsed = rows.with_columns(column.parsed.alias(column.name) for column in kept)
+        odd = [_odd(column, rows[column.name], parsed[column.name], self.session.unclean) for column in kept]
+        schema = {**REJECTED, **dict.fromkeys((column.name for column in kept), pl.String)}
+        found = [_unfit(rows, kept, *one) for one in odd if one is not None]
+        unfit = pl.concat([pl.DataFrame(schema=schema), *found]).unique(ROW, keep="first").sort(ROW)
+        fit = parsed.join(unfit, on=ROW, how="anti", maintain_order="left") if unfit.height else parsed
+        return fit, unfit
 
     def _notes(self) -> tuple[str, ...]:
-        left_out = (f"column `{name}` holds bytes and is left out" for name in self.columns.left_out)
-        return (*left_out, *self.columns.notes)
+        return tuple(f"column `{name}` holds bytes and is left out" for name in self.columns.left_out)
+
+
+def _odd(
+    column: Column, fetched: pl.Series, parsed: pl.Series, unclean: bool
+) -> tuple[Column, pl.Series, str] | None:
+    """The cells of a column that are no value, with what is told of them; None where all are one."""
+    if column.wire != column.dtype:
+        if parsed.null_count() == fetched.null_count():
+            return None
+        flags = parsed.is_null() & fetched.is_not_null()
+        return column, flags, f"`{column.name}` is no {_kind(column.dtype)} that fits"
+    if not unclean or column.wire != TEXT:
+        return None
+    flags = fetched.str.contains(_UNCLEAN).fill_null(value=False)
+    return (column, flags, f"`{column.name}` holds bytes that are no text") if flags.any() else None
+
+
+def _unfit(
+    rows: pl.DataFrame, kept: Sequence[Column], odd: Column, flags: pl.Series, why: str
+) -> pl.DataFrame:
+    texts = {name: pl.col(name).cast(pl.String) for name in (column.name for column in kept)}
+    shown = {name: text.str.replace_all(_UNCLEAN, "") for name, text in texts.items()}
+    return rows.filter(flags).select(
+        ROW,
+        pl.lit(odd.name).alias(COLUMN),
+        shown[odd.name].alias(VALUE),
+        pl.lit(why).alias(REASON),
+        *(text.alias(name) for name, text in shown.items()),
+    )
+
+
+def _fingerprint(batch: pl.DataFrame) -> int:
+    """A sum over the rows, whatever their order."""
+    return int(batch.hash_rows().sum() or 0) if batch.height else 0
 
 
 def _kind(dtype: pl.DataType) -> str:
@@ -127,33 +185,36 @@ def _url(source: DatabaseSource) -> sa.URL:
     return url
 
 
-def _relation(source: DatabaseSource, dialect: Dialect, connection: sa.Connection) -> str:
+def relation_of(source: DatabaseSource, opened: Session) -> str:
     """What the generated SELECT reads from: the quoted table, or the query in parentheses."""
     if source.query is not None:
-        text = _checked(source.query, dialect, f"source `{source.name}`")
+        text = _checked(source.query, _dialect(source).grammar, f"source `{source.name}`")
         return f"(\n{text}\n) AS rapport"
-    return _table(source, connection)
+    return _table(source, opened)
 
 
-def _table(source: DatabaseSource, connection: sa.Connection) -> str:
-    name, inspector = source.relation or "", sa.inspect(connection)
-    if inspector.has_table(name):
-        return quoted(connection, name)
+def _dialect(source: DatabaseSource) -> Dialect:
+    return DIALECTS[_url(source).get_backend_name()]
+
+
+def _table(source: DatabaseSource, opened: Session) -> str:
+    name = source.relation or ""
+    if opened.has_table(name):
+        return opened.quoted(name)
     schema, _, table = name.partition(".")
-    if table and inspector.has_table(table, schema):
-        return f"{quoted(connection, schema)}.{quoted(connection, table)}"
-    known = inspector.get_table_names(schema if table else None)
-    known += inspector.get_view_names(schema if table else None)
-    remedy = suggestion(table or name, sorted(known)) or "Check `from:` and what the account may see"
+    if table and opened.has_table(table, schema):
+        return f"{opened.quoted(schema)}.{opened.quoted(table)}"
+    known = opened.tables(schema if table else None)
+    remedy = suggestion(table or name, known) or "Check `from:` and what the account may see"
     where = f"source `{source.name}`"
     raise SourceError(where, f"there is no table `{name}`", remedy)
 
 
-def _checked(query: str, dialect: Dialect, where: str) -> str:
+def _checked(query: str, grammar: str, where: str) -> str:
     """The query without a closing semicolon. SourceError unless it is one statement that only reads."""
     remedy = "Write one SELECT under `query:`"
     try:
-        parsed = sqlglot.parse(query, read=dialect.grammar)
+        parsed = sqlglot.parse(query, read=grammar)
     except sqlglot.errors.SqlglotError as error:
         fault = f"`query:` cannot be read: {_first_line(str(error))}"
         raise SourceError(where, fault, remedy) from None
@@ -165,13 +226,13 @@ def _checked(query: str, dialect: Dialect, where: str) -> str:
     if not isinstance(statement, exp.Query) or _HIDDEN.search(query) or statement.find(*_WRITES):
         raise SourceError(where, "`query:` does more than read", remedy)
     _refuse_twins(statement.named_selects, where)
-    tokens = sqlglot.tokenize(query, read=dialect.grammar)
+    tokens = sqlglot.tokenize(query, read=grammar)
     ends = (token.start for token in tokens if token.token_type is TokenType.SEMICOLON)
     return query[: next(ends, None)].strip()
 
 
 def _refuse_twins(names: Sequence[str], where: str) -> None:
-    twice = [name for at, name in enumerate(names) if name in names[:at] and name != "*"]
+    twice = [name for name, times in Counter(names).items() if times > 1 and name != "*"]
     if twice:
         fault = f"`query:` gives two columns named `{twice[0]}`"
         raise SourceError(where, fault, "Name each with AS")
@@ -188,11 +249,17 @@ def _told(source: DatabaseSource, url: sa.URL) -> Iterator[None]:
             raise
         fault = f"{error.where}: {error.fault}"
         raise SourceError(where, fault, error.remedy) from None
-    except (sa.exc.SQLAlchemyError, OSError, ImportError) as error:
+    except BaseException as error:
+        if not isinstance(error, _FAULTS) and type(error).__name__ != "PanicException":
+            raise  # a panic of a driver in Rust is no Exception
         raised = getattr(error, "orig", None) or error
         text = redacted(_first_line(str(raised)), url)
         remedy, retryable = _advice(raised, text)
         raise SourceError(where, text, remedy, retryable=retryable) from None
+
+
+_FAULTS: Final = (sa.exc.SQLAlchemyError, EngineError, OSError, ImportError, UnicodeError)
+"""What drivers raise, besides panics."""
 
 
 def redacted(text: str, url: sa.URL) -> str:
@@ -216,11 +283,12 @@ _ADVICE: Final = (
     (r"permission denied|command denied", "Ask for an account that may SELECT from it", False),
     (
         r"timeout|time exceeded|interrupted",
-        f"Read less than fits {TIMEOUT_SECONDS} seconds, or add an index",
-        True,
+        "Read less, add an index, or give it longer: `timeout:`",
+        False,
     ),
     (
-        r"refused|could not connect|can't connect|not known|no route|timed out|closed",
+        r"refused|could not connect|can't connect|not known|no route|timed out|closed|lost connection"
+        r"|gone away|broken pipe|reset by peer|no connection to the server|consuming input",
         "Check that it runs",
         True,
     ),
@@ -239,4 +307,4 @@ def _advice(error: object, text: str) -> tuple[str, bool]:
     for pattern, remedy, retryable in _ADVICE:
         if re.search(pattern, text, re.IGNORECASE):
             return remedy, retryable
-    return "Check `connection:` and `query:`", isinstance(error, sa.exc.OperationalError)
+    return "Check `connection:` and `query:`", False

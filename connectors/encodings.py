@@ -20,6 +20,9 @@ from connectors.errors import SourceError
 BROKEN: Final = "\ufffd"
 """Stands before the hexadecimal code of every byte that the encoding does not know."""
 
+MARKED: Final = "rapport-mark"
+"""The error handler that writes such marks."""
+
 _CHUNK: Final = 1 << 22
 _UNDEFINED: Final = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -197,7 +200,7 @@ def _mark_broken(error: UnicodeError) -> tuple[str, int]:
     return codes, error.end
 
 
-codecs.register_error("rapport-mark", _mark_broken)
+codecs.register_error(MARKED, _mark_broken)
 
 
 def transcode(path: Path, encoding: str, target: Path, *, returns: bool = False) -> Path:
@@ -205,7 +208,7 @@ def transcode(path: Path, encoding: str, target: Path, *, returns: bool = False)
 
     With `returns` the line ends are lone carriage returns, which become line feeds.
     """
-    decoder = codecs.getincrementaldecoder(encoding)("rapport-mark")
+    decoder = codecs.getincrementaldecoder(encoding)(MARKED)
     with path.open("rb") as source, target.open("wb") as copy:
         for chunk in iter(lambda: source.read(_CHUNK), b""):
             copy.write(_line_feeds(decoder.decode(chunk), returns).encode())

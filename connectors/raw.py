@@ -42,6 +42,7 @@ class Piece:
     rejected: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REJECTED))
     twice: frozenset[str] = frozenset()
     span: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Raw:
     `frame` holds their columns and `ROW`, without the rows in `rejected`, which has the columns of REJECTED
     and then the original ones as far as they could be told apart. `starts` is the first row number
     of each file; `rows` counts all rows, the rejected ones included. `lacking` names, for a column that not
-    every file has, the files without it, and `origins` the source of a column that was joined.
+    every file has, the files without it, and `origins` the source of a column that was joined. `warnings` are
+    what people should know before they trust the source.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Raw:
     twice: frozenset[str] = frozenset()
     lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     origins: Mapping[str, Source] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     heads: tuple[pl.LazyFrame, ...] = ()
 
     @classmethod
@@ -82,6 +85,7 @@ class Raw:
             tuple(note for piece in pieces for note in piece.notes),
             frozenset(name for piece in pieces for name in piece.twice),
             _lacking(pieces),
+            warnings=tuple(dict.fromkeys(warning for piece in pieces for warning in piece.warnings)),
             heads=tuple(piece.frame.drop(ROW) for piece in pieces),
         )
 

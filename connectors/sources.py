@@ -196,6 +196,9 @@ class DatabaseSource(_Source):
     connection: str = Field(min_length=1, description="Address of the database, as `${NAME}`.")
     relation: str | None = Field(None, alias="from", description="The table to read: `schema.table`.")
     query: str | None = Field(None, description="A SELECT to read instead of a table.")
+    timeout: float = Field(
+        60, gt=0, le=86_400, description="Seconds after which the server ends a statement."
+    )
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "DatabaseSource":

@@ -10,8 +10,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import connectors.databases
-import connectors.dialects
-from connectors.databases import read_database
+import connectors.engines.session
+from connectors.databases import read_database, session
+from connectors.engines.session import SqlSession
 from connectors.errors import SourceError
 from connectors.raw import ROW, Raw
 from connectors.sources import DatabaseSource
@@ -36,13 +37,13 @@ def shop(tmp_path: Path) -> Shop:
     return write
 
 
-def source(**given: str) -> DatabaseSource:
+def source(**given: Any) -> DatabaseSource:
     return DatabaseSource.model_validate(
         {"name": "shop", "kind": "database", "connection": "sqlite:///shop.db"} | given
     )
 
 
-def read(folder: Path, **given: str) -> Raw:
+def read(folder: Path, **given: Any) -> Raw:
     return read_database(source(**given), folder, folder / "work")
 
 
@@ -50,7 +51,7 @@ def rows(raw: Raw) -> pl.DataFrame:
     return raw.frame.drop(ROW).collect()
 
 
-def fault(folder: Path, **given: str) -> str:
+def fault(folder: Path, **given: Any) -> str:
     with pytest.raises(SourceError) as raised:
         read(folder, **given)
     return str(raised.value)
@@ -129,7 +130,7 @@ def test_an_empty_table_has_columns_and_no_rows(shop: Shop):
 
 
 def test_rows_are_numbered_over_batches(shop: Shop, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(connectors.databases, "BATCH_ROWS", 7)
+    monkeypatch.setattr(connectors.engines.session, "BATCH_ROWS", 7)
     folder = shop("CREATE TABLE t (n INTEGER)", rows=("INSERT INTO t VALUES (?)", [(n,) for n in range(50)]))
     frame = read(folder, **{"from": "t"}).frame.collect()
     assert frame[ROW].to_list() == frame["n"].to_list() == list(range(50))
@@ -177,9 +178,8 @@ def test_only_one_reading_statement_is_accepted(shop: Shop, query: str, told: st
 
 
 def test_the_connection_itself_refuses_to_write_here_and_elsewhere(shop: Shop, tmp_path: Path):
-    dialect = connectors.dialects.DIALECTS["sqlite"]
-    url = connectors.databases.sa.make_url("sqlite:///shop.db")
-    with dialect.connected(url, shop(*ORDERS)) as connection:
+    with session(source(query="SELECT 1"), shop(*ORDERS)) as opened:
+        assert isinstance(opened, SqlSession)
         for statement in (
             "DELETE FROM orders",
             f"ATTACH '{tmp_path / 'other.db'}' AS other",
@@ -190,14 +190,13 @@ def test_the_connection_itself_refuses_to_write_here_and_elsewhere(shop: Shop, t
             with pytest.raises(
                 connectors.databases.sa.exc.DatabaseError, match=r"not authorized|readonly|prohibited"
             ):
-                connection.exec_driver_sql(statement)
+                opened.run(statement)
     assert not (tmp_path / "other.db").exists()
 
 
-def test_a_statement_that_takes_too_long_is_ended(shop: Shop, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(connectors.dialects, "TIMEOUT_SECONDS", 0.05)
+def test_a_statement_that_takes_too_long_is_ended(shop: Shop):
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS rows FROM n"
-    assert "interrupted. Read less" in fault(shop(*ORDERS), query=endless)
+    assert "interrupted. Read less" in fault(shop(*ORDERS), query=endless, timeout=0.05)
 
 
 # --- faults

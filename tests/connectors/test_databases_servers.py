@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 import sqlalchemy as sa
 from polars.testing import assert_frame_equal
 
-import connectors.dialects
-from connectors.databases import read_database
+from connectors.databases import read_database, session
+from connectors.engines.session import WRITER, SqlSession
 from connectors.errors import SourceError
 from connectors.raw import COLUMN, REASON, ROW, VALUE, Raw
 from connectors.sources import DatabaseSource
@@ -60,16 +61,21 @@ def postgres(postgres_url: str) -> Iterator[str]:
     engine.dispose()
 
 
-def read(folder: Path, connection: str, **given: str) -> Raw:
-    source = {"name": "shop", "kind": "database", "connection": connection} | given
-    return read_database(DatabaseSource.model_validate(source), folder, folder / "work")
+def source(connection: str, **given: Any) -> DatabaseSource:
+    return DatabaseSource.model_validate(
+        {"name": "shop", "kind": "database", "connection": connection} | given
+    )
+
+
+def read(folder: Path, connection: str, **given: Any) -> Raw:
+    return read_database(source(connection, **given), folder, folder / "work")
 
 
 def rows(raw: Raw) -> pl.DataFrame:
     return raw.frame.drop(ROW).collect()
 
 
-def fault(folder: Path, connection: str, **given: str) -> str:
+def fault(folder: Path, connection: str, **given: Any) -> str:
     with pytest.raises(SourceError) as raised:
         read(folder, connection, **given)
     assert raised.value.__cause__ is None
@@ -150,17 +156,15 @@ def test_postgres_a_percent_sign_is_no_parameter(postgres: str, tmp_path: Path):
     assert raw.rows == 2
 
 
-def test_postgres_a_slow_statement_is_ended(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(connectors.dialects, "TIMEOUT_SECONDS", 1)
-    message = fault(tmp_path, postgres, query="SELECT id, pg_sleep(0.1)::text AS nap FROM late")
+def test_postgres_a_slow_statement_is_ended(postgres: str, tmp_path: Path):
+    message = fault(tmp_path, postgres, query="SELECT id, pg_sleep(0.1)::text AS nap FROM late", timeout=1)
     assert "canceling statement due to statement timeout. Read less" in message
 
 
 def test_postgres_an_account_that_could_write_is_told(postgres: str, tmp_path: Path):
-    advice = "the database account could write: give a role that may only SELECT"
-    assert advice in read(tmp_path, postgres, **{"from": "late"}).notes
+    assert WRITER in read(tmp_path, postgres, **{"from": "late"}).warnings
     reader = sa.make_url(postgres).set(username="rapport_test_reader").render_as_string(hide_password=False)
-    assert advice not in read(tmp_path, reader, **{"from": "late"}).notes
+    assert WRITER not in read(tmp_path, reader, **{"from": "late"}).warnings
     assert fault(tmp_path, reader, **{"from": "odd"}) == (
         "source `shop`: permission denied for table odd. Ask for an account that may SELECT from it"
     )
@@ -247,16 +251,15 @@ def test_mariadb_dates_that_are_none_are_rejected(mariadb: str, tmp_path: Path):
 
 
 def test_mariadb_the_session_reads_only(mariadb: str, tmp_path: Path):
-    dialect = connectors.dialects.DIALECTS["mysql"]
-    with dialect.connected(sa.make_url(mariadb), tmp_path) as connection:
+    with session(source(mariadb, query="SELECT 1"), tmp_path) as opened:
+        assert isinstance(opened, SqlSession)
         with pytest.raises(sa.exc.DBAPIError, match="READ ONLY transaction"):
-            connection.exec_driver_sql("INSERT INTO odd VALUES (3, NULL)")
-        assert connection.exec_driver_sql("SELECT @@max_statement_time").scalar() == 60
+            opened.run("INSERT INTO odd VALUES (3, NULL)")
+        assert opened.run("SELECT @@max_statement_time").scalar() == 60
 
 
-def test_mariadb_a_slow_statement_is_ended(mariadb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(connectors.dialects, "TIMEOUT_SECONDS", 1)
-    message = fault(tmp_path, mariadb, query="SELECT id, sleep(2) AS nap FROM odd")
+def test_mariadb_a_slow_statement_is_ended(mariadb: str, tmp_path: Path):
+    message = fault(tmp_path, mariadb, query="SELECT id, sleep(2) AS nap FROM odd", timeout=1)
     assert "max_statement_time exceeded" in message
 
 

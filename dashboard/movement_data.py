@@ -241,18 +241,29 @@ def seasons_that_stand_out(desk: Desk, scope: Scope) -> pl.DataFrame:
     return desk.kept(f"seasons {scope.filters}", made)
 
 
+def shift_period(desk: Desk, scope: Scope) -> tuple[Grain, int]:
+    """The grain and the period up to which retention is compared: the last quarter that is over by then.
+
+    Within a month most customers are only between two orders; a quarter tells who has left.
+    """
+    if scope.grain is Grain.YEAR:
+        return scope.grain, scope.period
+    end = min(desk.calendar.end(scope.period, scope.grain), desk.as_of)
+    return Grain.QUARTER, desk.calendar.last_complete(Grain.QUARTER, end)
+
+
 def retention_shifts(desk: Desk, scope: Scope) -> pl.DataFrame:
-    """Where retention moved apart from that of the others: nine months against the same ones last year.
+    """Where retention moved apart from that of the others: three quarters against the same ones last year.
 
     Values whose q-value is below one in twenty, the surest first.
     """
-    a_year = {Grain.WEEK: 26, Grain.MONTH: 9, Grain.QUARTER: 3, Grain.YEAR: 1}[scope.grain]
-    back = scope.period - desk.calendar.year_before(scope.period, scope.grain)
-    attributes = list(desk.attributes)
-    question = f"shifts {scope.grain} {scope.period} {scope.filters}"
+    grain, period = shift_period(desk, scope)
+    count = 1 if grain is Grain.YEAR else 3
+    back = period - desk.calendar.year_before(period, grain)
+    question = f"shifts {grain} {period} {scope.filters}"
 
     def made() -> pl.DataFrame:
-        found = shifts(desk.marts(scope), scope.grain, scope.period, attributes, count=a_year, back=back)
+        found = shifts(desk.marts(scope), grain, period, list(desk.attributes), count=count, back=back)
         return found.filter(pl.col("q_value") < LEVEL)
 
     return desk.kept(question, made)

@@ -2,7 +2,8 @@
 
 Everybody's retention moves with season and business. What counts is whether those of one value moved apart
 from all the others since the reference: the difference of two differences, its error over customers (one who
-was asked four times is one customer), and false findings held down over all values (Benjamini and Hochberg).
+was asked four times is one customer), and false findings held down (Benjamini and Hochberg) over the attributes
+first and over the values of each after that, so that a long list of attributes hides nothing.
 """
 
 from collections.abc import Sequence
@@ -49,7 +50,8 @@ def shifts(
 
     One row a value with 30 customers at least on both sides, the smallest p-value first: attribute, value, n
     (customers asked, now), now, reference, others_now, others_reference (rates), shift (of the value, less
-    that of the others), lower, upper (95 %), p_value, q_value.
+    that of the others), lower, upper (95 %), p_value, q_value (the larger one of the value's among those of
+    its attribute, and of its attribute's, by Simes' test, among all attributes).
     """
     shift = count if back is None else back
     now, reference = (_asked(marts, grain, period - away, count) for away in (0, shift))
@@ -63,9 +65,16 @@ def shifts(
             if found is not None:
                 rows.append((name, value, *found))
     table = pl.DataFrame(rows, schema={k: v for k, v in SCHEMA.items() if k != "q_value"}, orient="row")
-    return table.with_columns(q_value=benjamini_hochberg(pl.col("p_value"))).sort(
-        "p_value", "attribute", "value"
-    )
+    return _adjusted(table).sort("p_value", "attribute", "value")
+
+
+def _adjusted(table: pl.DataFrame) -> pl.DataFrame:
+    """With `q_value`. Simes' p-value of an attribute is the least adjusted one of its values."""
+    within = table.with_columns(own=benjamini_hochberg(pl.col("p_value")).over("attribute"))
+    families = within.group_by("attribute").agg(pl.col("own").min().alias("family"))
+    judged = families.with_columns(family=benjamini_hochberg(pl.col("family")))
+    joined = within.join(judged, on="attribute", how="left")
+    return joined.with_columns(q_value=pl.max_horizontal("own", "family")).drop("own", "family")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Customers who buy in one season only: who they are, until when they wait, and which season stands out."""
 
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -91,26 +91,77 @@ def _repeated(orders: pl.DataFrame) -> pl.DataFrame:
 
 
 def standing_out(seasons: pl.DataFrame, orders: pl.LazyFrame, as_of: date) -> pl.DataFrame:
-    """Which months have more seasonal customers than would be one by chance.
+    """Which months have more seasonal customers around them than those of the other months let expect.
 
-    Two orders that fall where orders fall share a season by chance as often as the square of its share of
-    all orders; so many of the seasonal customers of all months are expected in it, and the rest is tested
-    (binomial, one-sided; Holm over the months). A month stands out with p below 0.05 and twice the expected.
-    One row a month: month, customers, expected, p_value, stands_out.
+    Who begins in a month and comes back a year later need not be a shopper of that month: more customers
+    begin in a busy month, and more of everybody's orders fall into it. How many pairs of a first and a later
+    order fall into one season by that alone is told by those who began in other seasons (see `_pairs`); how
+    many of them make a seasonal customer, by the other nine months. The rest is tested (binomial, one-sided; Holm over the
+    months). A month stands out with p below 0.05, twice the
+    expected, and more customers than its neighbours. One row a month: month, customers (whose season is it or
+    the one before or after), expected, p_value, stands_out.
     """
-    bought = orders.filter(pl.col("orders") > 0, pl.col("ordered_on") <= as_of)
-    month = (pl.col("ordered_on").dt.month().cast(pl.Int64) - 1).alias("month")
-    counts = np.bincount(bought.select(month).collect().to_series().to_numpy(), minlength=12)
-    around = counts + np.roll(counts, 1) + np.roll(counts, -1)
-    weight = around.astype(np.float64) ** 2
-    share = weight / weight.sum() if weight.sum() else np.full(12, 1 / 12)
-    found = np.bincount(seasons["season"].cast(pl.Int64).to_numpy() - 1, minlength=12)
-    total = int(found.sum())
+    pairs = _around(_pairs(orders, as_of))
+    own = np.bincount(seasons["season"].cast(pl.Int64).to_numpy() - 1, minlength=12)
+    found, total = _around(own), int(own.sum())
+    whole = pairs.sum() / 3
+    share = np.divide(pairs, whole, out=np.full(12, 1.0), where=whole > 0)
+    others = np.maximum(1 - share, 0.0)
+    expected = np.divide((total - found) * share, others, out=np.zeros(12), where=others > 0)
     chance = np.where(found > 0, betainc(np.maximum(found, 1), total - found + 1, share), 1.0)
+    peak = own == _highest(own)
     table = pl.DataFrame(
-        {"month": np.arange(1, 13), "customers": found, "expected": total * share, "p_value": chance}
+        {"month": np.arange(1, 13), "customers": found, "expected": expected, "p_value": chance, "peak": peak}
     )
     many = pl.col("customers") >= _TIMES * pl.col("expected")
-    return table.with_columns(holm(pl.col("p_value"))).with_columns(
-        stands_out=(pl.col("p_value") < _LEVEL) & many
+    tested = table.with_columns(holm(pl.col("p_value")))
+    stands_out = (pl.col("p_value") < _LEVEL) & many & pl.col("peak")
+    return tested.with_columns(stands_out=stands_out).drop("peak")
+
+
+def _pairs(orders: pl.LazyFrame, as_of: date) -> Floats:
+    """By season, how many pairs of a first and a later order would fall into it if nobody had a season.
+
+    Customers by month of the first order, times the years that follow, times the rate at which those who began
+    in other seasons order in the month: so those who do have a season weigh little.
+    """
+    begun, later = _by_months(orders, as_of)
+    at = np.arange(len(begun))
+    month = (at + as_of.month - len(begun)) % 12
+    first = np.bincount(month, weights=begun * ((len(begun) - 1 - at) // 12), minlength=12)
+    apart = np.isin((at - at[:, None]) % 12, np.arange(2, 11)) & (at > at[:, None])
+    seen, exposed = (
+        np.bincount(month, weights=(each * apart).sum(axis=0), minlength=12)
+        for each in (later, begun[:, None])
     )
+    rate = np.divide(seen, exposed, out=np.zeros(12), where=exposed > 0)
+    both = first * np.roll(rate, -1) + np.roll(first, -1) * rate
+    both[[0, 11]] = both[0] + both[11], 0  # December and January is called January, as `_seasons` does
+    return np.asarray(first * rate + both, dtype=np.float64)
+
+
+def _by_months(orders: pl.LazyFrame, as_of: date) -> tuple[Floats, Floats]:
+    """Customers by month of the first order since the first of all, and orders by that month and their own."""
+    day = pl.col("ordered_on")
+    bought = orders.filter(pl.col("orders") > 0, pl.col("customer").is_not_null(), day <= as_of)
+    month = (day.dt.year().cast(pl.Int64) * 12 + day.dt.month() - 1).alias("month")
+    rows = bought.select("customer", month).collect()
+    customers, months = rows["customer"].to_numpy(), rows["month"].to_numpy()
+    last = as_of.year * 12 + as_of.month - 1
+    start = int(months.min(initial=last))
+    first = np.full(int(customers.max(initial=0)) + 1, last + 1, dtype=np.int64)
+    np.minimum.at(first, customers, months)
+    size = last - start + 1
+    begun = np.bincount(first[first <= last] - start, minlength=size).astype(np.float64)
+    pairs = np.bincount((first[customers] - start) * size + months - start, minlength=size * size)
+    return begun, pairs.reshape(size, size).astype(np.float64)
+
+
+def _around(counts: NDArray[Any]) -> NDArray[Any]:
+    """The sums of each month and its two neighbours."""
+    return counts + np.roll(counts, 1) + np.roll(counts, -1)
+
+
+def _highest(counts: Ints) -> Ints:
+    """The highest count of each month and its two neighbours."""
+    return np.maximum(counts, np.maximum(np.roll(counts, 1), np.roll(counts, -1)))

@@ -19,6 +19,8 @@ import pytest
 import sqlalchemy
 from typer.testing import CliRunner
 
+from connectors.demo import write
+from connectors.demo_truths import control, truths
 from dashboard.cli import app
 
 REPOSITORY = Path(__file__).parents[1]
@@ -173,6 +175,22 @@ def rapport() -> Callable[..., Done]:
         return Done(result.exit_code, result.stdout, result.stderr)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def demo_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the demonstration as it is shipped, not loaded."""
+    folder = tmp_path_factory.mktemp("demo")
+    write(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def control_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same retailer with nothing planted."""
+    folder = tmp_path_factory.mktemp("control")
+    write(folder, truth=control(truths()))
+    return folder
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,6 +23,7 @@ from dashboard.state import GRAINS, Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
 from metrics.lifecycle import STATES
+from metrics.periods import Grain
 
 KEY: Final = "retention"
 NAMES: Final[Mapping[str, str]] = {
@@ -224,7 +225,9 @@ def _judgement(desk: Desk, scope: Scope) -> None:
     )
     for row in asked.seasons_that_stand_out(desk, scope).iter_rows(named=True):
         month = desk.show.month_alone(date(2024, row["month"], 1))
-        said = _("{month} stands out: {n} customers buy around it only, {expected} would by chance.")
+        said = _(
+            "{month} stands out: {n} customers buy around it only; {expected} would, were it like other months."
+        )
         markup.notice(
             said.format(
                 month=month,
@@ -237,10 +240,12 @@ def _judgement(desk: Desk, scope: Scope) -> None:
 
 def _shifts(desk: Desk, scope: Scope) -> None:
     """Whose retention moved apart from everybody else's."""
+    grain, period = asked.shift_period(desk, scope)
+    span = _("the year {period}") if grain is Grain.YEAR else _("three quarters up to {period}")
     markup.section(
         _("Where retention moved"),
-        _("Against all others, nine months up to {period} against the same ones last year").format(
-            period=desk.read.period(scope.period, scope.grain, long=True)
+        _("Against all others, {span}, and the same time last year").format(
+            span=span.format(period=desk.read.period(period, grain))
         ),
     )
     found = asked.retention_shifts(desk, scope)
@@ -252,7 +257,12 @@ def _shifts(desk: Desk, scope: Scope) -> None:
     heads += [Column(_("Moved apart"), "number"), Column(_("95 % interval")), Column("n", "number")]
     rows = [_shift(desk, row) for row in found.iter_rows(named=True)]
     markup.show_table(heads, rows, _("Where retention moved"))
-    markup.note(_("At most one in twenty of these rows by chance (Benjamini-Hochberg). n: customers asked."))
+    markup.note(
+        _(
+            "Share of a quarter's active customers who were active again in the next. At most one in twenty of "
+            "the attributes named here is so by chance (Benjamini-Hochberg). n: customers."
+        )
+    )
 
 
 def _shift(desk: Desk, row: Mapping[str, object]) -> list[str]:

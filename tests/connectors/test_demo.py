@@ -17,10 +17,8 @@ MONEY = ("list_amount", "paid", "cost")
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demo")
-    write(folder)
-    return folder
+def project(demo_project: Path) -> Path:
+    return demo_project
 
 
 @pytest.fixture(scope="module")

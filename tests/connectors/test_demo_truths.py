@@ -21,18 +21,14 @@ FAILURE = date(2025, 10, 1)
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demo")
-    write(folder)
-    return folder
+def project(demo_project: Path) -> Path:
+    return demo_project
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def plain(control_project: Path) -> Path:
     """The control: nothing planted."""
-    folder = tmp_path_factory.mktemp("plain")
-    write(folder, truth=control(truths()))
-    return folder
+    return control_project
 
 
 def sold(folder: Path) -> pl.DataFrame:

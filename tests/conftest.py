@@ -19,8 +19,8 @@ import pytest
 import sqlalchemy
 from typer.testing import CliRunner
 
-from connectors.demo import write
-from connectors.demo_truths import control, truths
+from connectors.demo.project import write
+from connectors.demo.truths import control, truths
 from dashboard.cli import app
 
 REPOSITORY = Path(__file__).parents[1]

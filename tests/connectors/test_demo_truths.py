@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from connectors.demo.calendar import History
 from connectors.demo.people import people
-from connectors.demo.project import END, SEED, write
+from connectors.demo.project import END, SEED
 from connectors.demo.purchases import Story, served, story
 from connectors.demo.survey import surveyed
 from connectors.demo.truths import Truths, catalogue, comments, control, names, truths

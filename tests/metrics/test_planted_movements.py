@@ -10,13 +10,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from connectors.demo_truths import truths
+from connectors.demo.truths import truths
 from connectors.store import Store
 from metrics.frames import Marts
 from metrics.patterns import Windows, busiest, movements
 from metrics.periods import Calendar, Grain
 from metrics.retention_shifts import shifts
 from metrics.seasons import seasonal, standing_out
+
 
 def loaded(folder: Path, rapport) -> tuple[Marts, pl.DataFrame]:
     assert rapport("refresh", "--project", folder).code == 0

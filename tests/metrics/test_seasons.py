@@ -13,7 +13,7 @@ START = date(2023, 11, 1)
 
 
 def shop(seed, shoppers=0, n=3000, orders=2, begin=0.4):
-    """Customers of whom a part begins in December and comes back any time; and some who buy in December alone."""
+    """Customers of whom a part begins in December and comes back any time; some who buy in December alone."""
     random = np.random.default_rng(seed)
     days = (AS_OF - START).days
     peak = np.array([(START + timedelta(days=day)).month == 12 for day in range(days)])

@@ -2,8 +2,8 @@
 
 Everybody's retention moves with season and business. What counts is whether those of one value moved apart
 from all the others since the reference: the difference of two differences, its error over customers (one who
-was asked four times is one customer), and false findings held down (Benjamini and Hochberg) over the attributes
-first and over the values of each after that, so that a long list of attributes hides nothing.
+was asked four times is one customer), and false findings held down (Benjamini and Hochberg) over the
+attributes first and over the values of each after that, so that a long list of attributes hides nothing.
 """
 
 from collections.abc import Sequence

@@ -96,10 +96,10 @@ def standing_out(seasons: pl.DataFrame, orders: pl.LazyFrame, as_of: date) -> pl
     Who begins in a month and comes back a year later need not be a shopper of that month: more customers
     begin in a busy month, and more of everybody's orders fall into it. How many pairs of a first and a later
     order fall into one season by that alone is told by those who began in other seasons (see `_pairs`); how
-    many of them make a seasonal customer, by the other nine months. The rest is tested (binomial, one-sided; Holm over the
-    months). A month stands out with p below 0.05, twice the
-    expected, and more customers than its neighbours. One row a month: month, customers (whose season is it or
-    the one before or after), expected, p_value, stands_out.
+    many of them make a seasonal customer, by the other nine months. The rest is tested (binomial, one-sided;
+    Holm over the months). A month stands out with p below 0.05, twice the expected, and more customers than
+    its neighbours. One row a month: month, customers (whose season is it or the one before or after),
+    expected, p_value, stands_out.
     """
     pairs = _around(_pairs(orders, as_of))
     own = np.bincount(seasons["season"].cast(pl.Int64).to_numpy() - 1, minlength=12)
@@ -122,8 +122,8 @@ def standing_out(seasons: pl.DataFrame, orders: pl.LazyFrame, as_of: date) -> pl
 def _pairs(orders: pl.LazyFrame, as_of: date) -> Floats:
     """By season, how many pairs of a first and a later order would fall into it if nobody had a season.
 
-    Customers by month of the first order, times the years that follow, times the rate at which those who began
-    in other seasons order in the month: so those who do have a season weigh little.
+    Customers by month of the first order, times the years that follow, times the rate at which those who
+    began in other seasons order in the month: so those who do have a season weigh little.
     """
     begun, later = _by_months(orders, as_of)
     at = np.arange(len(begun))
@@ -141,7 +141,7 @@ def _pairs(orders: pl.LazyFrame, as_of: date) -> Floats:
 
 
 def _by_months(orders: pl.LazyFrame, as_of: date) -> tuple[Floats, Floats]:
-    """Customers by month of the first order since the first of all, and orders by that month and their own."""
+    """Customers by month of the first order, from the first of all; orders by that month and their own."""
     day = pl.col("ordered_on")
     bought = orders.filter(pl.col("orders") > 0, pl.col("customer").is_not_null(), day <= as_of)
     month = (day.dt.year().cast(pl.Int64) * 12 + day.dt.month() - 1).alias("month")

@@ -226,7 +226,7 @@ def _judgement(desk: Desk, scope: Scope) -> None:
     for row in asked.seasons_that_stand_out(desk, scope).iter_rows(named=True):
         month = desk.show.month_alone(date(2024, row["month"], 1))
         said = _(
-            "{month} stands out: {n} customers buy around it only; {expected} would, were it like other months."
+            "{month} stands out: {n} customers buy around it only; {expected} would, were it like the others."
         )
         markup.notice(
             said.format(
@@ -259,8 +259,8 @@ def _shifts(desk: Desk, scope: Scope) -> None:
     markup.show_table(heads, rows, _("Where retention moved"))
     markup.note(
         _(
-            "Share of a quarter's active customers who were active again in the next. At most one in twenty of "
-            "the attributes named here is so by chance (Benjamini-Hochberg). n: customers."
+            "Share of a quarter's active customers who were active again in the next. At most one in twenty "
+            "of the attributes named here is so by chance (Benjamini-Hochberg). n: customers."
         )
     )
 

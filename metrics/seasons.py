@@ -1,7 +1,7 @@
 """Customers who buy in one season only: who they are, until when they wait, and which season stands out."""
 
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -103,7 +103,7 @@ def standing_out(seasons: pl.DataFrame, orders: pl.LazyFrame, as_of: date) -> pl
     """
     pairs = _around(_pairs(orders, as_of))
     own = np.bincount(seasons["season"].cast(pl.Int64).to_numpy() - 1, minlength=12)
-    found, total = _around(own), int(own.sum())
+    found, total = _around(own).astype(np.int64), int(own.sum())
     whole = pairs.sum() / 3
     share = np.divide(pairs, whole, out=np.full(12, 1.0), where=whole > 0)
     others = np.maximum(1 - share, 0.0)
@@ -157,9 +157,9 @@ def _by_months(orders: pl.LazyFrame, as_of: date) -> tuple[Floats, Floats]:
     return begun, pairs.reshape(size, size).astype(np.float64)
 
 
-def _around(counts: NDArray[Any]) -> NDArray[Any]:
+def _around(counts: Floats) -> Floats:
     """The sums of each month and its two neighbours."""
-    return counts + np.roll(counts, 1) + np.roll(counts, -1)
+    return np.asarray(counts + np.roll(counts, 1) + np.roll(counts, -1), dtype=np.float64)
 
 
 def _highest(counts: Ints) -> Ints:

@@ -103,7 +103,7 @@ def standing_out(seasons: pl.DataFrame, orders: pl.LazyFrame, as_of: date) -> pl
     """
     pairs = _around(_pairs(orders, as_of))
     own = np.bincount(seasons["season"].cast(pl.Int64).to_numpy() - 1, minlength=12)
-    found, total = _around(own).astype(np.int64), int(own.sum())
+    found, total = _around(own.astype(np.float64)).astype(np.int64), int(own.sum())
     whole = pairs.sum() / 3
     share = np.divide(pairs, whole, out=np.full(12, 1.0), where=whole > 0)
     others = np.maximum(1 - share, 0.0)

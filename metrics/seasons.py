@@ -19,6 +19,9 @@ _SEASON_YEARS: Final = 2
 _SEASON_SHARE: Final = 0.8
 _LEVEL: Final = 0.05
 _TIMES: Final = 2.0
+_DRAWS: Final = 10
+_MOST_DRAWN: Final = 5_000_000
+"""Orders that are drawn anew in all draws together; one draw is made at least."""
 _SEASONAL: Final = {
     "customer": pl.UInt32,
     "season": pl.Int8,
@@ -53,6 +56,11 @@ def seasonal(orders: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     )
     if history_months(orders, as_of) < HISTORY_MONTHS or bought.is_empty():
         return pl.DataFrame(schema=_SEASONAL)
+    return _called(bought)
+
+
+def _called(bought: pl.DataFrame) -> pl.DataFrame:
+    """The seasonal customers among orders given by customer, month (0 to 11) and year."""
     size = int(bought["customer"].to_numpy().max()) + 1
     flat = bought["customer"].to_numpy().astype(np.int64) * 12 + bought["month"].to_numpy()
     counts = np.bincount(flat, minlength=size * 12).reshape(size, 12)
@@ -91,70 +99,32 @@ def _repeated(orders: pl.DataFrame) -> pl.DataFrame:
 
 
 def standing_out(seasons: pl.DataFrame, orders: pl.LazyFrame, as_of: date) -> pl.DataFrame:
-    """Which months have more seasonal customers around them than those of the other months let expect.
+    """Which months have more seasonal customers than chance and the seasons of the market make.
 
-    Who begins in a month and comes back a year later need not be a shopper of that month: more customers
-    begin in a busy month, and more of everybody's orders fall into it. How many pairs of a first and a later
-    order fall into one season by that alone is told by those who began in other seasons (see `_pairs`); how
-    many of them make a seasonal customer, by the other nine months. The rest is tested (binomial, one-sided;
-    Holm over the months). A month stands out with p below 0.05, twice the expected, and more customers than
-    its neighbours. One row a month: month, customers (whose season is it or the one before or after),
-    expected, p_value, stands_out.
+    Who begins in a busy month and comes back a year later need not be a shopper of that month. So the later
+    orders of every customer are drawn anew, as many as they were, at the ages and in the months in which
+    customers who began in other seasons order, and the seasonal customers counted again (the mean of several
+    draws). How many of the drawn ones are found in truth is told by the months that are no neighbours; the
+    rest is tested (binomial, one-sided; Holm over the months). A month stands out with p below 0.05 and twice
+    the expected. One row a month: month, customers, expected, p_value, stands_out.
     """
-    pairs = _around(_pairs(orders, as_of))
-    own = np.bincount(seasons["season"].cast(pl.Int64).to_numpy() - 1, minlength=12)
-    found, total = _around(own.astype(np.float64)).astype(np.int64), int(own.sum())
-    whole = pairs.sum() / 3
-    share = np.divide(pairs, whole, out=np.full(12, 1.0), where=whole > 0)
-    others = np.maximum(1 - share, 0.0)
-    expected = np.divide((total - found) * share, others, out=np.zeros(12), where=others > 0)
-    chance = np.where(found > 0, betainc(np.maximum(found, 1), total - found + 1, share), 1.0)
-    peak = own == _highest(own)
+    found = _by_season(seasons)
+    drawn = _drawn(orders, as_of) if len(seasons) else np.zeros(12)
+    beside, others = (each.sum() - _around(each) for each in (found.astype(np.float64), drawn))
+    expected = np.divide(drawn * beside, others, out=np.zeros(12), where=others > 0)
+    share = np.divide(drawn, drawn + others, out=np.ones(12), where=others > 0)
+    chance = np.where(found > 0, betainc(np.maximum(found, 1), beside + 1, share), 1.0)
     table = pl.DataFrame(
-        {"month": np.arange(1, 13), "customers": found, "expected": expected, "p_value": chance, "peak": peak}
+        {"month": np.arange(1, 13), "customers": found, "expected": expected, "p_value": chance}
     )
     many = pl.col("customers") >= _TIMES * pl.col("expected")
-    tested = table.with_columns(holm(pl.col("p_value")))
-    stands_out = (pl.col("p_value") < _LEVEL) & many & pl.col("peak")
-    return tested.with_columns(stands_out=stands_out).drop("peak")
-
-
-def _pairs(orders: pl.LazyFrame, as_of: date) -> Floats:
-    """By season, how many pairs of a first and a later order would fall into it if nobody had a season.
-
-    Customers by month of the first order, times the years that follow, times the rate at which those who
-    began in other seasons order in the month: so those who do have a season weigh little.
-    """
-    begun, later = _by_months(orders, as_of)
-    at = np.arange(len(begun))
-    month = (at + as_of.month - len(begun)) % 12
-    first = np.bincount(month, weights=begun * ((len(begun) - 1 - at) // 12), minlength=12)
-    apart = np.isin((at - at[:, None]) % 12, np.arange(2, 11)) & (at > at[:, None])
-    seen, exposed = (
-        np.bincount(month, weights=(each * apart).sum(axis=0), minlength=12)
-        for each in (later, begun[:, None])
+    return table.with_columns(holm(pl.col("p_value"))).with_columns(
+        stands_out=(pl.col("p_value") < _LEVEL) & many
     )
-    rate = np.divide(seen, exposed, out=np.zeros(12), where=exposed > 0)
-    both = first * np.roll(rate, -1) + np.roll(first, -1) * rate
-    both[[0, 11]] = both[0] + both[11], 0  # December and January is called January, as `_seasons` does
-    return np.asarray(first * rate + both, dtype=np.float64)
 
 
-def _by_months(orders: pl.LazyFrame, as_of: date) -> tuple[Floats, Floats]:
-    """Customers by month of the first order, from the first of all; orders by that month and their own."""
-    day = pl.col("ordered_on")
-    bought = orders.filter(pl.col("orders") > 0, pl.col("customer").is_not_null(), day <= as_of)
-    month = (day.dt.year().cast(pl.Int64) * 12 + day.dt.month() - 1).alias("month")
-    rows = bought.select("customer", month).collect()
-    customers, months = rows["customer"].to_numpy(), rows["month"].to_numpy()
-    last = as_of.year * 12 + as_of.month - 1
-    start = int(months.min(initial=last))
-    first = np.full(int(customers.max(initial=0)) + 1, last + 1, dtype=np.int64)
-    np.minimum.at(first, customers, months)
-    size = last - start + 1
-    begun = np.bincount(first[first <= last] - start, minlength=size).astype(np.float64)
-    pairs = np.bincount((first[customers] - start) * size + months - start, minlength=size * size)
-    return begun, pairs.reshape(size, size).astype(np.float64)
+def _by_season(seasons: pl.DataFrame) -> Ints:
+    return np.bincount(seasons["season"].cast(pl.Int64).to_numpy() - 1, minlength=12)
 
 
 def _around(counts: Floats) -> Floats:
@@ -162,6 +132,53 @@ def _around(counts: Floats) -> Floats:
     return np.asarray(counts + np.roll(counts, 1) + np.roll(counts, -1), dtype=np.float64)
 
 
-def _highest(counts: Ints) -> Ints:
-    """The highest count of each month and its two neighbours."""
-    return np.maximum(counts, np.maximum(np.roll(counts, 1), np.roll(counts, -1)))
+def _drawn(orders: pl.LazyFrame, as_of: date) -> Floats:
+    """By season, how many customers are called seasonal when later orders fall where the market's fall."""
+    day = pl.col("ordered_on")
+    month = (day.dt.year().cast(pl.Int64) * 12 + day.dt.month() - 1).alias("month")
+    bought = orders.filter(pl.col("orders") > 0, pl.col("customer").is_not_null(), day <= as_of)
+    rows = bought.select(pl.col("customer").cast(pl.Int64), month).sort("customer", "month").collect()
+    begins = np.diff(rows["customer"].to_numpy(), prepend=-1) != 0
+    months = rows["month"].to_numpy()
+    start, size = int(months.min()), as_of.year * 12 + as_of.month - int(months.min())
+    first = months[begins][np.cumsum(begins) - 1] - start
+    pairs = np.bincount(first * size + months - start, minlength=size * size).reshape(size, size)
+    begun = np.bincount(first[begins], minlength=size)
+    draws = max(1, min(_DRAWS, _MOST_DRAWN // len(rows)))
+    chances = _chances(begun, pairs - np.diag(begun), start)
+    random = np.random.default_rng(1)
+    total = np.zeros(12)
+    for _draw in range(draws):
+        anew = np.where(begins, first, _placed(first, random.random(len(first)), chances)) + start
+        total += _by_season(_called(rows.with_columns(month=anew % 12, year=anew // 12)))
+    return total / draws
+
+
+def _chances(begun: Ints, later: Ints, start: int) -> Floats:
+    """By month of the first order, the chances that a later one falls by the end of each month.
+
+    Proportional to how often orders come at that age, and to how often those who began in other seasons order
+    in that month of the year.
+    """
+    at = np.arange(len(begun))
+    age = at - at[:, None]
+    apart = np.isin(age % 12, np.arange(2, 11)) & (age > 0)
+    seen, exposed = (
+        np.bincount((at + start) % 12, weights=(each * apart).sum(axis=0), minlength=12)
+        for each in (later, begun[:, None])
+    )
+    rate = np.divide(seen, exposed, out=np.ones(12), where=(exposed > 0) & (seen > 0))
+    old = age >= 0
+    came = np.bincount(age[old], weights=later[old])
+    there = np.bincount(age[old], weights=np.broadcast_to(begun[:, None], age.shape)[old])
+    often = np.divide(came, there, out=np.zeros(len(came)), where=there > 0)
+    weight = np.where(old, often[np.abs(age)] * rate[(at + start) % 12], 0.0)
+    total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
+    return np.asarray(weight.cumsum(axis=1) / total, dtype=np.float64)
+
+
+def _placed(first: Ints, where: Floats, chances: Floats) -> Ints:
+    """The month of each order: that in which its chance is reached."""
+    flat = (chances + np.arange(len(chances))[:, None]).ravel()
+    found = np.searchsorted(flat, np.minimum(where, 1 - 1e-12) + first, side="right")
+    return np.minimum(found - first * len(chances), len(chances) - 1)

@@ -226,7 +226,7 @@ def _judgement(desk: Desk, scope: Scope) -> None:
     for row in asked.seasons_that_stand_out(desk, scope).iter_rows(named=True):
         month = desk.show.month_alone(date(2024, row["month"], 1))
         said = _(
-            "{month} stands out: {n} customers buy around it only; {expected} would, were it like the others."
+            "{month} stands out: {n} customers buy around it only, {expected} would by chance and the market."
         )
         markup.notice(
             said.format(

@@ -12,14 +12,18 @@ AS_OF = date(2026, 10, 31)
 START = date(2023, 11, 1)
 
 
-def shop(seed, shoppers=0, n=3000, orders=2, begin=0.4):
-    """Customers of whom a part begins in December and comes back any time; some who buy in December alone."""
+def shop(seed, shoppers=0, n=3000):
+    """Customers of whom four in ten begin in December, who order once a year at any time.
+
+    Beside them some who buy in December alone, every year.
+    """
     random = np.random.default_rng(seed)
     days = (AS_OF - START).days
     peak = np.array([(START + timedelta(days=day)).month == 12 for day in range(days)])
-    weights = np.where(peak, begin / peak.sum(), (1 - begin) / (~peak).sum())
+    weights = np.where(peak, 0.4 / peak.sum(), 0.6 / (~peak).sum())
     first = random.choice(days, n, p=weights)
-    later = [(who, day) for who in range(n) for day in random.integers(first[who], days, orders - 1)]
+    counts = random.poisson((days - first) / 365)
+    later = [(who, day) for who in range(n) for day in random.integers(first[who], days, counts[who])]
     loyal = [
         (n + who, (date(year, 12, 1) - START).days + int(random.integers(0, 31)))
         for who in range(shoppers)
@@ -49,7 +53,7 @@ def test_a_month_in_which_many_begin_does_not_stand_out():
 
 
 def test_a_month_of_loyal_shoppers_does():
-    assert months(shop(1, shoppers=150, orders=5, begin=0.2)) == [12]
+    assert months(shop(1, shoppers=150)) == [12]
 
 
 def test_expected_is_what_the_other_months_let_expect():

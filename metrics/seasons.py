@@ -181,4 +181,4 @@ def _placed(first: Ints, where: Floats, chances: Floats) -> Ints:
     """The month of each order: that in which its chance is reached."""
     flat = (chances + np.arange(len(chances))[:, None]).ravel()
     found = np.searchsorted(flat, np.minimum(where, 1 - 1e-12) + first, side="right")
-    return np.minimum(found - first * len(chances), len(chances) - 1)
+    return np.asarray(np.minimum(found - first * len(chances), len(chances) - 1), dtype=np.int64)

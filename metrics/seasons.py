@@ -17,7 +17,7 @@ HISTORY_MONTHS: Final = 25
 """Two seasons and a month: with a shorter history nobody can be told to be seasonal."""
 _SEASON_YEARS: Final = 2
 _SEASON_SHARE: Final = 0.8
-_LEVEL: Final = 0.05
+_LEVEL: Final = 0.01
 _TIMES: Final = 2.0
 _DRAWS: Final = 10
 _MOST_DRAWN: Final = 5_000_000
@@ -105,7 +105,7 @@ def standing_out(seasons: pl.DataFrame, orders: pl.LazyFrame, as_of: date) -> pl
     orders of every customer are drawn anew, as many as they were, at the ages and in the months in which
     customers who began in other seasons order, and the seasonal customers counted again (the mean of several
     draws). How many of the drawn ones are found in truth is told by the months that are no neighbours; the
-    rest is tested (binomial, one-sided; Holm over the months). A month stands out with p below 0.05 and twice
+    rest is tested (binomial, one-sided; Holm over the months). A month stands out with p below 0.01 and twice
     the expected. One row a month: month, customers, expected, p_value, stands_out.
     """
     found = _by_season(seasons)

@@ -56,11 +56,11 @@ def test_a_month_of_loyal_shoppers_does():
     assert months(shop(1, shoppers=150)) == [12]
 
 
-def test_expected_is_what_the_other_months_let_expect():
-    """Without a season of anybody, customers and expected lie close in every month."""
+def test_chance_is_not_underrated():
+    """Without a season of anybody no month has half as many again as it expects, December included."""
     table = found(shop(3, n=20_000))
-    ratio = (table["customers"] / table["expected"]).to_list()
-    assert ratio == pytest.approx([1.0] * 12, abs=0.35)
+    assert (table["customers"] / table["expected"]).max() < 1.5
+    assert table["customers"][11] == pytest.approx(table["expected"][11], rel=0.25)
 
 
 def test_nobody_is_no_season():

@@ -4,6 +4,7 @@ The unit is a parameter: baskets say what goes into one order, customers what on
 explodes on rare pairs, so pairs are ranked by leverage or hyper-lift, never by raw lift.
 """
 
+from collections.abc import Callable
 from typing import Final, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy import stats
 from metrics.multiple import benjamini_hochberg
 
 Unit = Literal["order", "customer"]
+Counts = NDArray[np.int64]
 _FEW: Final = 5.0
 
 
@@ -65,7 +67,7 @@ def association(pairs: pl.DataFrame, n: int) -> pl.DataFrame:
     """
     n_x, n_y, n_xy = (pairs[name].to_numpy() for name in ("n_x", "n_y", "n_xy"))
     expected = n_x * n_y / n if n else np.zeros(0)
-    quantile = stats.hypergeom.ppf(0.99, n, n_x, n_y) if len(pairs) else np.zeros(0)
+    quantile = _chance_quantile(n, n_x, n_y) if len(pairs) else np.zeros(0)
     chi_square, p_value, exact = _tests(n_x, n_y, n_xy, n)
     confidence = pl.col("n_xy") / pl.col("n_x")
     measured = pairs.with_columns(
@@ -99,6 +101,46 @@ def _tests(
     chi_square = np.where(possible, terms.sum(axis=0), np.nan)
     p_value = stats.chi2.sf(chi_square, 1)
     thin = possible & (awaited.min(axis=0, initial=np.inf) < _FEW)
-    for at in np.flatnonzero(thin):
-        p_value[at] = stats.fisher_exact(seen[:, at].reshape(2, 2)).pvalue
+    if thin.any():
+        p_value[thin] = _fisher(n, n_x[thin], n_y[thin], n_xy[thin])
     return chi_square, p_value, thin
+
+
+def _chance_quantile(n: int, n_x: Counts, n_y: Counts, level: float = 0.99) -> Counts:
+    """The smallest count that chance alone stays at or below with probability `level`, of every pair at once.
+
+    The hypergeometric distribution function is monotone, so its quantile is found by halving.
+    """
+    low, high = np.maximum(n_x + n_y - n, 0) - 1, np.minimum(n_x, n_y)
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        enough = stats.hypergeom.cdf(middle, n, n_x, n_y) >= level
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return high
+
+
+def _fisher(n: int, n_x: Counts, n_y: Counts, n_xy: Counts) -> NDArray[np.float64]:
+    """Fisher's two-sided p-value of every 2 x 2 table: all counts no likelier than the one seen.
+
+    The hypergeometric distribution has one mode, so that beyond it the less likely counts of the other side
+    begin where halving finds them.
+    """
+    least, most = np.maximum(n_x + n_y - n, 0), np.minimum(n_x, n_y)
+    seen = stats.hypergeom.pmf(n_xy, n, n_x, n_y) * (1 + 1e-7)
+    mode = np.clip((n_x + 1) * (n_y + 1) // (n + 2), least, most)
+    # Below the mode: the largest count that is no likelier; above it: the smallest.
+    under = _halved(least - 1, mode, lambda k: stats.hypergeom.pmf(k, n, n_x, n_y) <= seen)
+    over = -_halved(-most - 1, -mode, lambda k: stats.hypergeom.pmf(-k, n, n_x, n_y) <= seen)
+    below = np.where(n_xy <= mode, n_xy, under)
+    above = np.where(n_xy >= mode, n_xy, over)
+    tails = stats.hypergeom.cdf(below, n, n_x, n_y) + stats.hypergeom.sf(above - 1, n, n_x, n_y)
+    return np.where(below >= above, 1.0, np.minimum(tails, 1.0))
+
+
+def _halved(low: Counts, high: Counts, holds: Callable[[Counts], NDArray[np.bool_]]) -> Counts:
+    """The largest counts of `low` .. `high - 1` for which something holds that holds from `low` up to some."""
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        true = holds(middle)
+        low, high = np.where(true, middle, low), np.where(true, high, middle)
+    return low

@@ -75,6 +75,16 @@ PAGES: Final[tuple[Page, ...]] = (
         later("What the customer base is worth, what would change that, and how unevenly customers earn."),
     ),
     Page(
+        "cross-buying",
+        later("Cross-buying"),
+        "shopping_basket",
+        later("Customers"),
+        "dashboard.views.crossbuying",
+        later(
+            "In how many categories customers buy, what goes together, who loses money, whom to offer what."
+        ),
+    ),
+    Page(
         "definitions",
         later("Definitions"),
         "menu_book",

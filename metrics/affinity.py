@@ -138,7 +138,7 @@ def _fisher(n: int, n_x: Counts, n_y: Counts, n_xy: Counts) -> NDArray[np.float6
 
 
 def _halved(low: Counts, high: Counts, holds: Callable[[Counts], NDArray[np.bool_]]) -> Counts:
-    """The largest counts of `low` .. `high - 1` for which something holds that holds from `low` up to some."""
+    """The largest counts from `low` below `high` for which holds what holds from `low` up to some."""
     while (high - low > 1).any():
         middle = (low + high) // 2
         true = holds(middle)

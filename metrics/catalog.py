@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter
 from config.errors import Fault, Problem, suggestion, unknown
 from config.expressions import Compiled, ExpressionError, compile_derived
 from config.load import Located
+from metrics.crossbuying_definitions import Crossed
 from metrics.definitions import (
     Change,
     Computed,
@@ -30,7 +31,7 @@ from metrics.retention_definitions import Followed
 from metrics.rfm import Rfm
 from metrics.segment_definitions import SegmentShare
 
-Computing: TypeAlias = Followed | SegmentShare | Rfm
+Computing: TypeAlias = Followed | SegmentShare | Rfm | Crossed
 """Every kind whose figures a function of its own computes: one name a family; see `metrics.families`."""
 
 Definition = Annotated[

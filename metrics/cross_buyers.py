@@ -1,7 +1,7 @@
 """Cross-buyers who lose money: customers of several categories whose contribution is below zero, and why.
 
-After Shah, Kumar, Qu and Chen (2012): the average cross-buyer earns more, yet a few lose most of what is lost,
-and every further category deepens their loss. Four traits set them apart; each is judged against the
+After Shah, Kumar, Qu and Chen (2012): the average cross-buyer earns more, yet a few lose most of what is
+lost, and every further category deepens their loss. Four traits set them apart; each is judged against the
 cross-buyers who earn money, so that no threshold is invented.
 """
 
@@ -9,6 +9,7 @@ from typing import Final
 
 import polars as pl
 
+from metrics.crossbuying import EVER
 from metrics.frames import CATEGORY, Marts
 from metrics.periods import Window
 from metrics.relations import RELATIONS
@@ -21,13 +22,13 @@ _UNITS: Final = 10_000
 _SUMS: Final = frozenset({"orders", "gross_amount", "returned_amount", "discount", "margin", "net_amount"})
 
 
-def accounts(marts: Marts, baskets: pl.DataFrame, window: Window = Window()) -> pl.DataFrame:
+def accounts(marts: Marts, baskets: pl.DataFrame, window: Window = EVER) -> pl.DataFrame:
     """What each customer brought and cost, one row a customer who bought anything, sorted.
 
     `baskets` are the rows of `metrics.crossbuying.basket_rows`. `customer`, `categories` (bought, returned or
-    not: whoever sends back five categories is a cross-buyer who costs money), `orders`, `gross_amount`, `returned_amount`, `discount`, `net_amount`, `margin`,
-    `contact_cost`, `contribution` (margin less contact cost), in whole currency. Raises Missing where no cost
-    of goods is known.
+    not: whoever sends back five categories is a cross-buyer who costs money), `orders`, `gross_amount`,
+    `returned_amount`, `discount`, `net_amount`, `margin`, `contact_cost`, `contribution` (margin less contact
+    cost), in whole currency. Raises Missing where no cost of goods is known.
     """
     rows = marts.rows(RELATIONS["orders"], window, _SUMS, exact=frozenset())
     if rows["margin"].null_count() == len(rows):
@@ -69,7 +70,7 @@ def with_traits(customers: pl.DataFrame, extreme: float = EXTREME) -> pl.DataFra
     list_price = gross + pl.col("discount")
     shown = customers.with_columns(
         service=pl.when(gross > 0).then(pl.col("contact_cost") / gross),
-        returns=pl.when(gross > 0).then(-pl.col("returned_amount") / gross),
+        returns=pl.when(gross > 0).then(pl.col("returned_amount").abs() / gross),
         discount_rate=pl.when(list_price > 0).then(pl.col("discount") / list_price),
         limit=pl.when(pl.col("orders") > 0).then(gross / pl.col("orders")),
         loses=(pl.col("categories") >= 2) & (pl.col("contribution") < 0),
@@ -124,7 +125,9 @@ def losses(customers: pl.DataFrame) -> dict[str, float]:
 
 def by_trait(customers: pl.DataFrame) -> pl.DataFrame:
     """The losing cross-buyers by what sets them apart most: `trait` (null: none), `customers`, `loss`."""
-    rows = customers.filter("loses").group_by("trait").agg(
-        pl.len().cast(pl.Int64).alias("customers"), pl.col("contribution").sum().alias("loss")
+    rows = (
+        customers.filter("loses")
+        .group_by("trait")
+        .agg(pl.len().cast(pl.Int64).alias("customers"), pl.col("contribution").sum().alias("loss"))
     )
     return rows.sort("loss", "trait", nulls_last=True)

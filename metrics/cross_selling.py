@@ -11,7 +11,8 @@ def rules(pairs: pl.DataFrame, level: float = LEVEL) -> pl.DataFrame:
     """The rules in either direction of the pairs bought together more often than by chance.
 
     `pairs` as `metrics.affinity.association` gives them; a pair counts with a lift above 1 and an adjusted
-    p-value below `level`. `has`, `category` (what follows), `confidence`, `lift`, `n_xy`; best confidence first.
+    p-value below `level`. `has`, `category` (what follows), `confidence`, `lift`, `n_xy`; best confidence
+    first.
     """
     sure = pairs.filter(pl.col("lift") > 1, pl.col("p_adjusted") < level)
     there = sure.select(pl.col("x").alias("has"), pl.col("y").alias(CATEGORY), "confidence", "lift", "n_xy")

@@ -22,11 +22,12 @@ from metrics.survival import life_table, survival_at
 
 ALL: Final = "all"
 YEAR_DAYS: Final = 365
+EVER: Final = Window()
 _SUMS: Final = ("purchases", "lines", "quantity", "gross_amount", "net_amount", "margin")
 _COLUMNS: Final = frozenset({CATEGORY, "ordered_on", "order", *_SUMS})
 
 
-def basket_rows(marts: Marts, window: Window = Window()) -> pl.DataFrame:
+def basket_rows(marts: Marts, window: Window = EVER) -> pl.DataFrame:
     """What known customers bought and returned, one row a category, order and day, amounts in units."""
     rows = marts.rows(RELATIONS["baskets"], window, _COLUMNS, exact=frozenset())
     return rows.filter(pl.col("customer").is_not_null(), pl.col(CATEGORY).is_not_null())
@@ -57,8 +58,8 @@ def breadth(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
     """How broadly each customer buys, one row a customer who holds anything, sorted.
 
     `categories`, `orders` (with something held), `focus` (share of the revenue in the largest category) and
-    `entropy` (`- sum of p ln p` over the shares p of revenue; 0 for one category, ln k for k equal ones). Both
-    are null where nothing was earned.
+    `entropy` (`- sum of p ln p` over the shares p of revenue; 0 for one category, ln k for k equal ones).
+    Both are null where nothing was earned.
     """
     net = pl.col("net_amount").clip(0).cast(pl.Float64)
     share = net / net.sum().over("customer")
@@ -84,10 +85,10 @@ def summary(customers: pl.DataFrame, by: str | None = None) -> pl.DataFrame:
     `by`, `customers`, `categories` (mean, with `categories_lower`, `_upper` by Student's t), `multi`
     (customers of two categories or more), `multi_share` (with Wilson's bounds), `focus`, `entropy` (means).
     """
-    key = pl.lit(ALL).alias("by") if by is None else pl.col(by).cast(pl.String).alias("by")
     many = pl.col("categories").cast(pl.Float64)
     table = (
-        customers.group_by(key)
+        _grouped(customers, by)
+        .group_by("by")
         .agg(
             pl.len().cast(pl.Int64).alias("customers"),
             (pl.col("categories") >= 2).sum().cast(pl.Int64).alias("multi"),
@@ -115,6 +116,11 @@ def summary(customers: pl.DataFrame, by: str | None = None) -> pl.DataFrame:
     )
 
 
+def _grouped(customers: pl.DataFrame, by: str | None) -> pl.DataFrame:
+    """The rows with `by`: a column's values as text, or one group of all."""
+    return customers.with_columns((pl.lit(ALL) if by is None else pl.col(by).cast(pl.String)).alias("by"))
+
+
 def rarefaction(
     held: pl.DataFrame, customers: pl.DataFrame, most: int = 8, by: str | None = None
 ) -> pl.DataFrame:
@@ -126,23 +132,24 @@ def rarefaction(
 
     `customers` are those of `breadth`, with the column `by` where groups are compared.
     """
-    key = [] if by is None else [by]
-    totals = customers.select("customer", pl.col("orders").alias("n"), *key)
-    rows = held.select("customer", pl.col("orders").alias("n_c")).join(totals, on="customer")
-    pairs = rows.select("n", "n_c").unique(maintain_order=True)
-    parts = []
-    for k in range(1, most + 1):
-        seen = pairs.with_columns(expected=pl.Series(_seen(pairs["n"].to_numpy(), pairs["n_c"].to_numpy(), k)))
-        each = (
-            rows.filter(pl.col("n") >= k)
-            .join(seen, on=["n", "n_c"])
-            .group_by("customer", *key)
-            .agg(pl.col("expected").sum())
-        )
-        parts.append(_averaged(each, by).with_columns(orders=pl.lit(k, pl.Int64)))
-    return pl.concat(parts).sort("by", "orders").select(
-        "by", "orders", "customers", "categories", "lower", "upper"
+    parts = [
+        _averaged(expected_categories(held, customers, k), by).with_columns(orders=pl.lit(k, pl.Int64))
+        for k in range(1, most + 1)
+    ]
+    order = ("by", "orders", "customers", "categories", "lower", "upper")
+    return pl.concat(parts).sort("by", "orders").select(order)
+
+
+def expected_categories(held: pl.DataFrame, customers: pl.DataFrame, k: int) -> pl.DataFrame:
+    """The customers with k orders or more, with `expected`, the categories to expect in k of their orders."""
+    enough = customers.filter(pl.col("orders") >= k)
+    rows = held.select("customer", pl.col("orders").alias("n_c")).join(
+        enough.select("customer", pl.col("orders").alias("n")), on="customer"
     )
+    pairs = rows.select("n", "n_c").unique()
+    seen = pairs.with_columns(expected=pl.Series(_seen(pairs["n"].to_numpy(), pairs["n_c"].to_numpy(), k)))
+    sums = rows.join(seen, on=["n", "n_c"]).group_by("customer").agg(pl.col("expected").sum())
+    return enough.join(sums, on="customer")
 
 
 def _seen(n: NDArray[np.int64], n_c: NDArray[np.int64], k: int) -> NDArray[np.float64]:
@@ -156,10 +163,11 @@ def _seen(n: NDArray[np.int64], n_c: NDArray[np.int64], k: int) -> NDArray[np.fl
 
 
 def _averaged(each: pl.DataFrame, by: str | None) -> pl.DataFrame:
-    key = pl.lit(ALL).alias("by") if by is None else pl.col(by).cast(pl.String).alias("by")
     value = pl.col("expected")
-    table = each.group_by(key).agg(
-        pl.len().cast(pl.Int64).alias("customers"), value.sum(), (value**2).sum().alias("squares")
+    table = (
+        _grouped(each, by)
+        .group_by("by")
+        .agg(pl.len().cast(pl.Int64).alias("customers"), value.sum(), (value**2).sum().alias("squares"))
     )
     low, high = mean(table["expected"].to_numpy(), table["squares"].to_numpy(), table["customers"].to_numpy())
     return table.select(
@@ -177,8 +185,7 @@ def penetration(held: pl.DataFrame, customers: pl.DataFrame, by: str | None = No
     `by`, `category`, `n` (customers of the group), `holders`, `share`, `lower`, `upper` (Wilson). Every group
     has a row for every category that anybody holds.
     """
-    key = pl.lit(ALL).alias("by") if by is None else pl.col(by).cast(pl.String).alias("by")
-    groups = customers.select("customer", key)
+    groups = _grouped(customers, by).select("customer", "by")
     sizes = groups.group_by("by").agg(pl.len().cast(pl.Int64).alias("n"))
     names = held.select(pl.col(CATEGORY).cast(pl.String)).unique()
     counted = (
@@ -259,8 +266,8 @@ def cross_buyers(rows: pl.DataFrame, held: pl.DataFrame, calendar: Calendar, win
     """Who could add a category in each period of a window, and who did, sorted by period and customer.
 
     A customer could who ordered in the 365 days before the period and held a category then, but not all that
-    anybody holds. `period`, `customer`, `had` (categories at the start), `added`. From `basket_rows` of all of
-    history and their `holdings`.
+    anybody holds. `period`, `customer`, `had` (categories at the start), `added`. From `basket_rows` of all
+    of history and their `holdings`.
     """
     every = held[CATEGORY].n_unique()
     days = rows.filter(pl.col("purchases") > 0).select("customer", "ordered_on").unique()
@@ -280,7 +287,7 @@ def cross_buyers(rows: pl.DataFrame, held: pl.DataFrame, calendar: Calendar, win
 
 
 def cross_buy_rates(rows: pl.DataFrame) -> pl.DataFrame:
-    """The share of `cross_buyers` rows with a new category: `period`, `n`, `buyers`, `rate`, bounds (Wilson)."""
+    """The share of `cross_buyers` rows with a new category, with Wilson's bounds."""
     table = (
         rows.group_by("period")
         .agg(pl.len().cast(pl.Int64).alias("n"), (pl.col("added") > 0).sum().cast(pl.Int64).alias("buyers"))

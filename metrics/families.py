@@ -11,6 +11,8 @@ from typing import assert_never
 import polars as pl
 
 from metrics.catalog import Computing
+from metrics.crossbuying_definitions import Affinity, CrossBuying
+from metrics.crossbuying_figures import crossed, crossed_customers
 from metrics.frames import CATEGORY, Marts
 from metrics.periods import Window
 from metrics.points import Point, Points, nothing
@@ -33,6 +35,8 @@ def points(definition: Computing, marts: Marts, window: Window) -> Mapping[int, 
             return followed(definition, marts, window)
         case SegmentShare() | Rfm():
             return shares(definition, marts, window)
+        case CrossBuying() | Affinity():
+            return crossed(definition, marts, window)
         case _:
             assert_never(definition)
 
@@ -49,6 +53,8 @@ def customers(definition: Computing, marts: Marts, window: Window) -> pl.DataFra
             return followed_customers(definition, marts, window)
         case SegmentShare() | Rfm():
             return group_customers(definition, marts, window)
+        case CrossBuying() | Affinity():
+            return crossed_customers(definition, marts, window)
         case _:
             assert_never(definition)
 

@@ -6,7 +6,12 @@ import polars as pl
 
 from metrics.affinity import Unit
 
-SCHEMA: Final = {"items": pl.List(pl.String), "size": pl.Int64, "n": pl.Int64, "support": pl.Float64}
+SCHEMA: Final[dict[str, pl.DataType]] = {
+    "items": pl.List(pl.String()),
+    "size": pl.Int64(),
+    "n": pl.Int64(),
+    "support": pl.Float64(),
+}
 
 
 def itemsets(

@@ -51,6 +51,15 @@ WRONG = {
     "gross_revenue_retention": {"value": "net_retention"},
     "contract_churn": {"value": "logo_retention", "periods": 12},
     "recurring_revenue": {"value": "logo_churn"},
+    "cross_sell_share": {"denominator": "net_revenue"},
+    "up_sell_share": {"numerator": "cross_sell_revenue"},
+    "categories_per_customer": {"value": "multi_category_share"},
+    "multi_category_share": {"value": "categories"},
+    "categories_in_three_orders": {"orders": 2},
+    "cross_buy_rate": {"value": "multi_category_share"},
+    "second_category_rate": {"event": "second_order"},
+    "losing_cross_buyers": {"value": "loss_share"},
+    "cross_buyer_loss_share": {"value": "losing_share"},
 }
 
 

@@ -33,6 +33,13 @@ def test_every_person_is_one_customer_row(olist):
     assert Store(olist.store).current().scan("customers").collect().height == 4991
 
 
+def test_customers_of_several_categories(olist, delivered):
+    """52, of delivered orders 51; SQLite over orders, items and products."""
+    for project, many in ((olist, 52), (delivered, 51)):
+        row = project.figure("multi_category_share")
+        assert round(row["value"] * row["n"]) == many
+
+
 def test_orders_without_items_are_counted_under_their_name(olist):
     orders = olist.source("orders")
     assert orders["filtered"] == {"order without items": 34}

@@ -1,0 +1,79 @@
+"""The cross-buying page: its sections, controls and lists, and what it says without categories."""
+
+import shutil
+
+import pytest
+
+SECTIONS = ("breadth", "together", "losses", "targets")
+
+
+@pytest.fixture
+def opened(open_page):
+    def draw(section="breadth", **parameters):
+        page = open_page("cross-buying", **parameters)
+        return page.get_by_key("crossbuying.section").set_value(section).run()
+
+    return draw
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_is_full_on_the_demo(opened, texts, section):
+    page = opened(section)
+    assert not page.exception
+    assert "Something went wrong here" not in texts(page)
+    assert any("<table" in html.value for html in page.html)
+
+
+def test_planted_affinities_lead_the_pairs(opened):
+    """Oracle: what the demo plants; every other pair goes together less than by chance."""
+    page = opened("together")
+    table = next(html.value for html in page.html if 'aria-label="Pairs with their measures"' in html.value)
+    first = [row.split("</td>")[:2] for row in table.split("<tbody>")[1].split("<tr")[1:5]]
+    pairs = {tuple(sorted(cell.rsplit(">", 1)[1] for cell in row)) for row in first}
+    assert pairs == {
+        ("Coffee and tea", "Tableware"),
+        ("Fragrance", "Skincare"),
+        ("Nursery", "Toys"),
+        ("Camping", "Lighting"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("unit", "customer"), ("item", "product"), ("rank", "hyper_lift")]
+)
+def test_controls_of_pairs(opened, texts, name, value):
+    page = opened("together")
+    page = page.selectbox(key=f"crossbuying.{name}").set_value(value).run()
+    assert not page.exception
+    assert "Something went wrong here" not in texts(page)
+
+
+def test_tile_figures_and_list_count_the_same_losing_customers(opened, texts):
+    said = texts(opened("losses"))
+    n = next(text for text in said if "with two categories or more" in text).split(" of ")[0]
+    assert f"{n} customers" in said
+
+
+def test_losing_customers_get_no_offer(opened):
+    page = opened("losses")
+    desk, scope = page.session_state["desk"], page.session_state["filters.scope"]
+    from dashboard import crossbuying_data as asked
+
+    losing = set(asked.losing_list(desk, scope)["customer_id"])
+    assert losing
+    assert not losing & set(asked.targets(desk, scope)["customer_id"])
+
+
+def test_without_categories_the_page_says_what_to_map(open_page, texts, shop, tmp_path, rapport):
+    folder = tmp_path / "plain"
+    shutil.copytree(shop, folder, ignore=shutil.ignore_patterns("store"))
+    sources = folder / "sources.yaml"
+    text = sources.read_text()
+    assert "category:" in text
+    sources.write_text("\n".join(line for line in text.splitlines() if "category:" not in line))
+    assert rapport("refresh", "--project", folder).code == 0
+    page = open_page("cross-buying", project=folder)
+    assert not page.exception
+    said = " ".join(texts(page))
+    assert "No categories yet" in said
+    assert "sources.yaml" in said

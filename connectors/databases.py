@@ -24,9 +24,9 @@ from connectors.encodings import BROKEN
 from connectors.engines.documented import DocumentedSession
 from connectors.engines.session import TEXT, Column, Columns, Dialect, EngineError, Session
 from connectors.errors import SourceError
+from connectors.kinds import DatabaseSource
 from connectors.manifest import SourceFile
 from connectors.raw import COLUMN, REASON, REJECTED, ROW, VALUE, Piece, Raw
-from connectors.sources import DatabaseSource
 
 _UNCLEAN: Final = rf"[\x00{BROKEN}]"
 _WRAP: Final = 1 << 64

@@ -16,10 +16,10 @@ import polars as pl
 
 from connectors.encodings import BROKEN, Survey, encoding_of, survey, transcode
 from connectors.errors import SourceError
+from connectors.kinds import CsvSource, TextSource
 from connectors.manifest import SourceFile
 from connectors.raw import COLUMN, REASON, REJECTED, ROW, VALUE, Piece, headings
 from connectors.records import Record, Records, split
-from connectors.sources import CsvSource, TextSource
 
 _DELIMITERS: Final = ",;\t|"
 _NONE: Final = "\x1f"

@@ -10,9 +10,9 @@ import polars as pl
 from config.errors import suggestion
 from connectors.delimited import read_csv, read_text
 from connectors.errors import SourceError
+from connectors.kinds import CsvSource, ExcelSource, FileSource, ParquetSource, TextSource
 from connectors.manifest import SourceFile
 from connectors.raw import ROW, Piece, Raw, headings
-from connectors.sources import CsvSource, ExcelSource, FileSource, ParquetSource, TextSource
 
 _GLOB: Final = "*?["
 

@@ -11,8 +11,8 @@ import polars as pl
 from config.errors import suggestion
 from connectors import values
 from connectors.errors import SourceError
+from connectors.kinds import ColumnMap, Join, Source
 from connectors.raw import MET, OWN, ROW, Raw
-from connectors.sources import ColumnMap, Join, Source
 from connectors.steps import inline
 from connectors.tables import keys
 

@@ -9,9 +9,9 @@ import polars as pl
 
 from connectors.cuts import Cuts, scanned
 from connectors.duplicates import count_repeated
+from connectors.kinds import ROW_NUMBER, Source
 from connectors.mapping import DROP, Check, Plan
 from connectors.raw import ROW, Raw
-from connectors.sources import ROW_NUMBER, Source
 from connectors.tables import dtypes, keys
 
 

@@ -19,9 +19,9 @@ from config.errors import suggestion
 from config.expressions import ExpressionError, Kind, column_kinds, compile_expression
 from config.model import Project
 from connectors.errors import SourceError, SourceErrors
+from connectors.kinds import ROW_NUMBER, ColumnMap, Mapped, Source
 from connectors.raw import ROW, Raw
 from connectors.reading import INSTANT, PLAIN, TYPES, Reader, Target, theirs
-from connectors.sources import ROW_NUMBER, ColumnMap, Mapped, Source
 from connectors.steps import Steps
 from connectors.tables import DEFAULTS, TABLES, dtypes, facts
 from connectors.values import EXACT, Parsed

@@ -8,8 +8,8 @@ from typing import Final, Self
 
 import polars as pl
 
+from connectors.kinds import Source
 from connectors.manifest import SourceFile
-from connectors.sources import Source
 
 ROW: Final = "(row)"
 """Column of raw rows: the number of the row within its source, from 0, over all files."""

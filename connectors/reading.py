@@ -12,8 +12,8 @@ from connectors import values
 from connectors.dates import Dates, moments
 from connectors.detection import UNKNOWN, Sample
 from connectors.errors import SourceError
+from connectors.kinds import ColumnMap, Source
 from connectors.raw import Raw
-from connectors.sources import ColumnMap, Source
 from connectors.steps import Let
 from connectors.values import Conventions, Parsed
 

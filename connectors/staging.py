@@ -19,12 +19,13 @@ from connectors.duplicates import PART, repeated_keys, repeated_rows
 from connectors.errors import SourceError, SourceErrors
 from connectors.files import read_files
 from connectors.joins import Joined, joined
+from connectors.kinds import DatabaseSource, Source
 from connectors.loads import Load, dealt, faults_of, filtered, is_numbered, repaired, repeated, table
 from connectors.manifest import SourceReport
 from connectors.mapping import DROP, plan
 from connectors.quarantine import write_quarantine
 from connectors.raw import ROW, Raw
-from connectors.sources import DatabaseSource, Source, Sources
+from connectors.sources import Sources
 from connectors.tables import TABLES, keys
 
 Progress = Callable[[str, float], None]

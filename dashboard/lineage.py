@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, get_args, get_type_hints
 
-from connectors.sources import ColumnMap, Source, Sources
+from connectors.kinds import ColumnMap, Source
+from connectors.sources import Sources
 from connectors.tables import DEFAULTS, TABLES, dtypes
 from metrics.catalog import Catalog
 from metrics.definitions import Computed, Metric, Name

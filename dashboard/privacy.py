@@ -10,7 +10,8 @@ from typing import Final
 import polars as pl
 
 from config.errors import ConfigError
-from connectors.sources import Source, find_sources
+from connectors.kinds import Source
+from connectors.sources import find_sources
 from connectors.tables import TABLES
 
 MASK: Final = "\N{BULLET}" * 3

@@ -12,8 +12,8 @@ from unicodedata import normalize
 import polars as pl
 
 from connectors.files import read_files
+from connectors.kinds import CsvSource, ExcelSource, FileSource, ParquetSource
 from connectors.raw import ROW
-from connectors.sources import CsvSource, ExcelSource, FileSource, ParquetSource
 from connectors.tables import facts
 from dashboard.commands.terminal import CannotRun
 

@@ -14,8 +14,8 @@ import connectors.engines.session
 from connectors.databases import read_database, session
 from connectors.engines.session import SqlSession
 from connectors.errors import SourceError
+from connectors.kinds import DatabaseSource
 from connectors.raw import ROW, Raw
-from connectors.sources import DatabaseSource
 
 Shop = Callable[..., Path]
 

@@ -14,8 +14,8 @@ from polars.testing import assert_frame_equal
 from connectors.databases import read_database, session
 from connectors.engines.session import WRITER, SqlSession
 from connectors.errors import SourceError
+from connectors.kinds import DatabaseSource
 from connectors.raw import COLUMN, REASON, ROW, VALUE, Raw
-from connectors.sources import DatabaseSource
 
 pytestmark = pytest.mark.database
 

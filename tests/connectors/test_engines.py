@@ -23,8 +23,8 @@ from connectors.dialects import DIALECTS
 from connectors.engines.documented import DOCUMENTED, UNTESTED, DocumentedSession
 from connectors.engines.session import WRITER, SqlSession, as_is
 from connectors.errors import SourceError
+from connectors.kinds import DatabaseSource
 from connectors.raw import COLUMN, REASON, ROW, Raw
-from connectors.sources import DatabaseSource
 
 
 def source(connection: str, **given: Any) -> DatabaseSource:

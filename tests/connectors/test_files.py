@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from connectors.errors import SourceError
 from connectors.files import locate, read_files
+from connectors.kinds import CsvSource, ExcelSource, ParquetSource, TextSource
 from connectors.raw import REASON, ROW, VALUE, Raw
-from connectors.sources import CsvSource, ExcelSource, ParquetSource, TextSource
 
 
 @pytest.fixture

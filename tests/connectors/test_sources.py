@@ -8,16 +8,8 @@ import pytest
 import config
 from config import schemas
 from config.errors import ConfigError
-from connectors.sources import (
-    CsvSource,
-    DatabaseSource,
-    Filter,
-    Join,
-    Sources,
-    TextSource,
-    find_sources,
-    read_sources,
-)
+from connectors.kinds import CsvSource, DatabaseSource, Filter, Join, TextSource
+from connectors.sources import Sources, find_sources, read_sources
 
 FULL = """
 sources:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Final, Literal, TypeAlias
 from zoneinfo import available_timezones
 
@@ -118,6 +119,9 @@ class _Source(Model):
     duplicates: Literal["keep", "merge"] = Field(
         "keep", description="merge: rows that are equal in every column count once."
     )
+    drift: Literal["report", "stop"] = Field(
+        "report", description="What happens when its columns change: it is told, or nothing is published."
+    )
     blanks: tuple[str, ...] = Field((), description="Texts that mean an empty cell, besides nothing at all.")
     decimal: Mark | None = Field(None, description="The decimal mark; detected when not said.")
     thousands: Literal[".", ",", " ", "'", ""] | None = Field(
@@ -183,6 +187,57 @@ class ExcelSource(_FileSource):
     skip_rows: int = Field(0, ge=0, description="Rows to pass over before the header.")
 
 
+_DURATION: Final = re.compile(r"(\d+)\s*(second|minute|hour|day|week)s?")
+
+
+def _checked_duration(text: str) -> str:
+    if _DURATION.fullmatch(text):
+        return text
+    fault = f"`{text}` is no length of time"
+    raise Fault(fault, "Write one such as `3 days` or `6 hours`")
+
+
+Duration = Annotated[str, AfterValidator(_checked_duration)]
+
+
+def length_of(duration: str) -> timedelta:
+    """A length of time in words.
+
+    >>> length_of("3 days")
+    datetime.timedelta(days=3)
+    """
+    count, unit = re.findall(_DURATION, duration)[0]
+    return timedelta(**{f"{unit}s": int(count)})
+
+
+class Increment(Model):
+    """How a source is read without reading all of it."""
+
+    watermark: str = Field(min_length=1, description="The column that grows whenever a row changes.")
+    key: str | tuple[str, ...] = Field(description="The column, or columns, that name a row.")
+    look_back: Duration = Field(
+        "3 days", description="How far before the newest watermark rows are read again."
+    )
+    compare_keys: Duration = Field(
+        "7 days", description="After which time all keys are compared, which finds deleted rows."
+    )
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that name a row."""
+        return (self.key,) if isinstance(self.key, str) else self.key
+
+    @property
+    def window(self) -> timedelta:
+        """How far to look back."""
+        return length_of(self.look_back)
+
+    @property
+    def interval(self) -> timedelta:
+        """How often keys are compared."""
+        return length_of(self.compare_keys)
+
+
 class DatabaseSource(_Source):
     """A table or a query of a database, read only."""
 
@@ -192,6 +247,9 @@ class DatabaseSource(_Source):
     query: str | None = Field(None, description="A SELECT to read instead of a table.")
     timeout: float = Field(
         60, gt=0, le=86_400, description="Seconds after which the server ends a statement."
+    )
+    incremental: Increment | None = Field(
+        None, description="How to read what changed alone; default: everything, every time."
     )
 
     @model_validator(mode="after")

@@ -34,8 +34,9 @@ class SourceFile(Frozen):
 class SourceReport(Frozen):
     """What became of every row of one source: rows_read = accepted + quarantined + filtered + merged.
 
-    `table` is empty for a source that is only joined to others. `repaired` counts cells, not rows. `repeated`
-    counts accepted rows that equal an earlier one in every column, where nothing says what these mean.
+    `table` is empty for a source that is only joined to others. `repaired` counts cells, not rows. `warnings`
+    are what people should know before they trust it, `columns` its own with their types. `repeated` counts
+    accepted rows that equal an earlier one in every column, where nothing says what these mean.
     """
 
     name: str
@@ -49,6 +50,8 @@ class SourceReport(Frozen):
     repeated: int = 0
     repaired: Counts = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    columns: Mapping[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
@@ -70,6 +73,17 @@ class Part(Frozen):
     bytes: int
     hash: str
     first: str | None = None
+
+
+class Pull(Frozen):
+    """The rows of an incremental source as they came: parts in order, of which a later one replaces by key.
+
+    `shape` is a digest of statement and columns, `compared_at` when all keys were last compared.
+    """
+
+    shape: str
+    parts: tuple[Part, ...]
+    compared_at: datetime
 
 
 class Entry(Frozen):
@@ -100,6 +114,7 @@ class Manifest(Frozen):
     tables: Mapping[str, Entry] = Field(default_factory=dict)
     marts: Mapping[str, Entry] = Field(default_factory=dict)
     quarantine: Mapping[str, Entry] = Field(default_factory=dict)
+    pulls: Mapping[str, Pull] = Field(default_factory=dict)
     sources: tuple[SourceReport, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -108,6 +123,7 @@ class Manifest(Frozen):
         return self.tables.get(name) or self.marts.get(name)
 
     def parts(self) -> tuple[Part, ...]:
-        """Every part of every table, mart and quarantine."""
+        """Every part of every table, mart, quarantine and pull."""
         entries = (*self.tables.values(), *self.marts.values(), *self.quarantine.values())
-        return tuple(part for entry in entries for part in entry.parts)
+        pulled = (part for pull in self.pulls.values() for part in pull.parts)
+        return (*(part for entry in entries for part in entry.parts), *pulled)

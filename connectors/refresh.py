@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from config.model import Project
+from connectors import drift
 from connectors.content import combined
 from connectors.cuts import Cuts
 from connectors.durable import remove
@@ -69,11 +70,12 @@ def refresh(
     `build` makes the marts; `rules` names the state of its rules, so that new rules make a new version of
     equal data. `progress` is told what is being done and the share that is done, 0 to 1. Waits up to `wait`
     seconds for another refresh. All but the newest `keep` versions are deleted. Raises SourceError when a
-    source cannot be read or no row is accepted, StoreError when the store cannot be written; then nothing has
-    changed.
+    source cannot be read, its columns changed where that stops it, or no row is accepted, StoreError when the
+    store cannot be written; then nothing has changed.
     """
     with exclusive(store, now=now, wait=wait, waiting=lambda text: progress(text, 0.0)) as writer:
         run = _Run(writer, project, _intact(store), now, progress)
+        before = run.previous.manifest if run.previous else None
         staged = stage(
             folder,
             project,
@@ -82,8 +84,11 @@ def refresh(
             workdir=writer.work,
             progress=_share(progress, 0.0, _STAGED),
             cutter=run.cuts,
+            shelf=writer.shelf,
+            pulls=before.pulls if before else {},
         )
-        _refuse_loss(staged, run.previous.manifest if run.previous else None)
+        _refuse_loss(staged, before)
+        drift.refuse(sources, before.sources if before else (), staged.reports)
         draft = run.manifest(staged, rules)
         if run.previous and _says_the_same(draft, run.previous.manifest):
             writer.confirm(now)
@@ -117,7 +122,9 @@ class _Run:
             definitions=definitions_of(self.project, rules),
             tables=tables,
             quarantine=quarantine,
+            pulls=staged.pulls,
             sources=tuple(staged.reports),
+            notes=drift.changes(self.previous.manifest.sources if self.previous else (), staged.reports),
         )
 
     def marts(self, draft: Manifest, build: Build) -> Mapping[str, Entry]:
@@ -224,7 +231,10 @@ def _says_the_same(draft: Manifest, before: Manifest) -> bool:
     """Whether the rows, the counts, the settings and the day are those of the version before."""
     quarantine = [{name: entry.hash for name, entry in m.quarantine.items()} for m in (draft, before)]
     return (
-        _basis(draft) == _basis(before) and draft.sources == before.sources and quarantine[0] == quarantine[1]
+        _basis(draft) == _basis(before)
+        and draft.sources == before.sources
+        and draft.pulls == before.pulls
+        and quarantine[0] == quarantine[1]
     )
 
 

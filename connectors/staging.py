@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -17,16 +18,19 @@ from config.model import Project
 from connectors.cuts import Cuts, scanned
 from connectors.duplicates import PART, repeated_keys, repeated_rows
 from connectors.errors import SourceError, SourceErrors
-from connectors.files import read_files
 from connectors.joins import Joined, joined
-from connectors.kinds import DatabaseSource, Source
+from connectors.kinds import Source
 from connectors.loads import Load, dealt, faults_of, filtered, is_numbered, repaired, repeated, table
-from connectors.manifest import SourceReport
+from connectors.manifest import Pull, SourceReport
 from connectors.mapping import DROP, plan
 from connectors.quarantine import write_quarantine
 from connectors.raw import ROW, Raw
+from connectors.readers import Readers
 from connectors.sources import Sources
 from connectors.tables import TABLES, keys
+
+if TYPE_CHECKING:
+    from connectors.increments import Shelf
 
 Progress = Callable[[str, float], None]
 
@@ -43,7 +47,8 @@ def faults(
     Reads as much as it takes to know files and columns; nothing is staged.
     """
     workdir.mkdir(parents=True, exist_ok=True)
-    return _Staging(folder, project, sources, now, workdir, lambda words, share: None, uncut).look()
+    readers = Readers(folder, workdir, now)
+    return _Staging(readers, project, sources, now, workdir, lambda words, share: None, uncut).look()
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,14 @@ class Staged:
 
     Tables have every canonical column (null where no source maps it) and then the attributes. A table that
     no source fills is absent. `dealt` has the rows of tables that were cut into parts, by the value at which
-    each part begins.
+    each part begins, `pulls` what is to be kept of incremental sources.
     """
 
     tables: Mapping[str, pl.LazyFrame]
     quarantine: Mapping[str, pl.LazyFrame]
     reports: tuple[SourceReport, ...]
     dealt: Mapping[str, Mapping[str | None, pl.LazyFrame]] = field(default_factory=dict)
+    pulls: Mapping[str, Pull] = field(default_factory=dict)
 
 
 Cutter = Callable[[str, pl.LazyFrame, int], Cuts | None]
@@ -78,6 +84,8 @@ def stage(
     workdir: Path,
     progress: Progress = lambda words, share: None,
     cutter: Cutter = uncut,
+    shelf: "Shelf | None" = None,
+    pulls: Mapping[str, Pull] | None = None,
 ) -> Staged:
     """Read every source of a project and write its accepted and its quarantined rows into `workdir`.
 
@@ -86,12 +94,13 @@ def stage(
     whole.
     """
     workdir.mkdir(parents=True, exist_ok=True)
-    return _Staging(folder, project, sources, now, workdir, progress, cutter).run()
+    readers = Readers(folder, workdir, now, shelf=shelf, before=pulls or {})
+    return _Staging(readers, project, sources, now, workdir, progress, cutter).run()
 
 
 @dataclass
 class _Staging:
-    folder: Path
+    readers: Readers
     project: Project
     sources: Sources
     now: datetime
@@ -118,12 +127,13 @@ class _Staging:
         return found
 
     def _read_into(self, source: Source) -> None:
-        self.raws[source.name] = self._read(source)
+        self.raws[source.name] = self.readers.read(source)
 
     def run(self) -> Staged:
         listed = self.sources.sources
         for at, source in enumerate(listed):
-            self.progress(f"Reading `{source.name}`", _READ * at / len(listed))
+            self.readers.told = partial(_told_at, self.progress, _READ * at / len(listed))
+            self.readers.told(f"Reading `{source.name}`")
             with self._collecting():
                 self._read_into(source)
         self._stop_on_faults()
@@ -136,7 +146,8 @@ class _Staging:
         self.progress("Sources read", 1.0)
         rows = {name: table(name, parts) for name, parts in tables.items() if parts}
         in_parts = {name: dealt(name, tables[name], cuts) for name, cuts in self.cuts.items() if cuts}
-        return Staged(rows, self.quarantine, tuple(self._ordered_reports()), in_parts)
+        reports = tuple(self._ordered_reports())
+        return Staged(rows, self.quarantine, reports, in_parts, self.readers.pulls)
 
     def _ordered_reports(self) -> Iterator[SourceReport]:
         for source in self.sources.sources:
@@ -154,13 +165,6 @@ class _Staging:
     def _stop_on_faults(self) -> None:
         if self.faults:
             raise SourceErrors(self.faults)
-
-    def _read(self, source: Source) -> Raw:
-        if isinstance(source, DatabaseSource):
-            from connectors.databases import read_database  # drivers are loaded by who needs them
-
-            return read_database(source, self.folder, self.workdir)
-        return read_files(source, self.folder, self.workdir)
 
     def _loads(self, sources: Sequence[Source]) -> list[Load]:
         """Every source mapped and passed; those that are only joined come first."""
@@ -254,6 +258,8 @@ class _Staging:
             repeated=repeated(load),
             repaired=repaired(load),
             notes=(*load.raw.notes, *load.plan.notes),
+            warnings=self.raws[load.source.name].warnings,
+            columns={name: str(dtype) for name, dtype in self.raws[load.source.name].columns.items()},
         )
 
     def _unmet(self, load: Load, accepted: int) -> int:
@@ -282,6 +288,10 @@ class _Staging:
         if counts:
             self.quarantine[name] = pl.scan_parquet(target)
         return counts
+
+
+def _told_at(progress: Progress, share: float, words: str) -> None:
+    progress(words, share)
 
 
 def _merged(raw: Raw) -> tuple[Raw, int]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 from filelock import FileLock, Timeout
@@ -23,6 +23,9 @@ from connectors.errors import StoreError
 from connectors.manifest import Entry, Manifest, Part
 from connectors.parts import PART_ROWS, PartWriter
 from connectors.store import DRAFTS, MANIFEST, POINTER, VERSIONS, Index, Store, Version
+
+if TYPE_CHECKING:
+    from connectors.increments import Shelf
 
 LOCK: Final = "refresh.lock"
 HOLDER: Final = "refresh.json"
@@ -79,6 +82,13 @@ class Writer:
     def parts(self) -> PartWriter:
         """What writes tables and marts into the draft."""
         return PartWriter(self.draft, f"{VERSIONS}/{self.id}", self.work, PART_ROWS)
+
+    @property
+    def shelf(self) -> "Shelf":
+        """Where the rows of incremental sources are kept."""
+        from connectors.increments import Shelf
+
+        return Shelf(self.store.root, self.draft, f"{VERSIONS}/{self.id}")
 
     def scan(self, entry: Entry) -> pl.LazyFrame:
         """The rows of a table that was written into the draft, its shared parts included."""

@@ -50,7 +50,8 @@ INTERVALS: Final = {
     "t": "Student's t",
     "delta": "delta method over customers",
     "poisson": "Poisson",
-    "bootstrap": "bootstrap",
+    "bootstrap": "bootstrap over customers",
+    "order": "order statistics",
 }
 
 

@@ -100,7 +100,8 @@ def _methods() -> Mapping[str, str]:
         "delta": _("delta method over customers"),
         "poisson": _("Poisson, exact"),
         "promoters": _("adjusted Wald"),
-        "bootstrap": _("bootstrap"),
+        "bootstrap": _("bootstrap over customers"),
+        "order": _("order statistics, binomial"),
         "greenwood": _("Greenwood, log-log"),
         "mover": _("MOVER, from both intervals"),
     }

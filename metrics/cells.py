@@ -22,6 +22,7 @@ from metrics.definitions import (
 )
 from metrics.evaluation import Floats, Grid
 from metrics.measures import Compute
+from metrics.sums import QUANTILES
 
 AMOUNT: Final = pl.Decimal(38, 4)
 NO_ROWS: Final = "no data in this period"
@@ -30,7 +31,7 @@ NO_ANSWERS: Final = "no answers in this period"
 NOBODY_BEFORE: Final = "nobody was active in the period before"
 NO_BEFORE: Final = "no earlier period to compare with"
 NOTHING_BELOW: Final = "nothing to divide by in this period"
-_OWN: Final = {"average": "t", "share": "wilson"}
+_OWN: Final = {"average": "t", "share": "wilson", "median": "order", "percentile": "order"}
 
 Counts = NDArray[np.int64]
 Texts = NDArray[np.object_]
@@ -108,6 +109,8 @@ def _simple(definition: Simple, measure: Compute, grid: Grid) -> Cells:
         found = intervals.mean(grid.floats(measure, "total"), grid.floats(measure, "squares"), cells.n)
     elif method == "wilson" and measure.aggregate == "share":
         found = intervals.wilson(grid.floats(measure, "hits"), cells.n)
+    elif method == "order" and measure.aggregate in QUANTILES:
+        found = grid.floats(measure, "lower"), grid.floats(measure, "upper")
     else:
         return cells
     return replace(cells, bounds=found, method=method)

@@ -16,7 +16,7 @@ from config.errors import Fault
 Unit = Literal["money", "count", "rate", "ratio", "score", "nps", "days", "per_thousand"]
 Direction = Literal["up_is_good", "down_is_good", "neutral"]
 Additivity = Literal["additive", "semi", "non"]
-Interval = Literal["wilson", "t", "delta", "poisson", "bootstrap", "none"]
+Interval = Literal["wilson", "t", "delta", "poisson", "order", "bootstrap", "none"]
 Format = Literal["currency", "percent", "points", "days", "number", "whole"]
 Style: TypeAlias = Unit | Literal["points"]
 """How a figure is written: as its unit is, or as percentage points."""
@@ -119,7 +119,12 @@ class Metric(Strict):
         None, description="How the figure is written, where that is not the usual way for its unit."
     )
     additivity: Additivity = Field("non", description="Whether parts add up to the whole.")
-    interval: Interval | None = Field(None, description="How its uncertainty is computed.")
+    interval: Interval | None = Field(
+        None,
+        description="How its uncertainty is computed: wilson for shares, t for means, delta and bootstrap "
+        "over customers, poisson for events by exposure, order for quantiles of independent rows, none "
+        "for a full count; the usual one for its kind when left out.",
+    )
     min_n: int | None = Field(None, ge=0, description="Fewer units than this, and the figure is not shown.")
     grain: Literal["day", "week", "month", "quarter", "year"] | None = Field(
         None, description="The shortest period for which it is counted; any when left out."

@@ -19,7 +19,18 @@ from metrics.people import attribute_names
 from metrics.periods import Grain, Window
 from metrics.relations import PANEL, Relation
 from metrics.selection import Missing, mask
-from metrics.sums import ALONE, Pair, alone, label, product, summed, with_values, worked_with
+from metrics.sums import (
+    ALONE,
+    QUANTILES,
+    Pair,
+    alone,
+    label,
+    product,
+    quantile_bounds,
+    summed,
+    with_values,
+    worked_with,
+)
 
 GROUP: Final = "group"
 MOST_GROUPS: Final = 4_096
@@ -129,7 +140,8 @@ def _aggregated(
         if measure.aggregate in ALONE:
             rows = marts.rows(relation, window, measure.columns, by, asked.before)
             counted = rows if measure.rows is None else rows.filter(measure.rows)
-            tables.append(counted.group_by(_keys(by)).agg(alone(measure)))
+            found = counted.group_by(_keys(by)).agg(alone(measure))
+            tables.append(quantile_bounds(found, measure) if measure.aggregate in QUANTILES else found)
     return tables
 
 

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from metrics.bootstrap import bootstrapped, can_draw
 from metrics.catalog import Catalog, Definition, Plan
 from metrics.cells import AMOUNT, Cells, cells_of, table
 from metrics.definitions import Change, Computed, Cumulative, PeriodRetention, Ratio
@@ -82,9 +83,26 @@ def _cells(
     keys = grid.cells.select("period", *(["by"] if by else []))
     done = {name: cells_of_points(each, keys) for name, each in points.items()}
     for name, plan in plans.items():
-        cells = cells_of(plan, grid, done)
+        cells = _drawn(cells_of(plan, grid, done), plan, marts, window, by, keys)
         done[name] = _not_shorter(cells, plan.definition.grain, window)
     return done, keys
+
+
+def _drawn(
+    cells: Cells, plan: Plan, marts: Marts, window: Window, by: str | None, keys: pl.DataFrame
+) -> Cells:
+    """The cells with bootstrap bounds, where the definition asks for them and its measures can be drawn."""
+    definition, parts = plan.definition, [part for part in plan.parts if isinstance(part, Compute)]
+    if definition.interval != "bootstrap" or not can_draw(plan.parts):
+        return cells
+    try:
+        found = bootstrapped(parts, marts, window, by)
+    except Missing:
+        return cells
+    placed = keys.join(found, on=keys.columns, how="left", nulls_equal=True, maintain_order="left")
+    scale = getattr(definition, "scale", 1.0)
+    lower, upper = (scale * placed[end].fill_null(np.nan).to_numpy() for end in ("lower", "upper"))
+    return replace(cells, bounds=(lower, upper), method="bootstrap")
 
 
 def _points(

@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaincinv, ndtri, stdtrit
+from scipy.special import bdtr, bdtrik, gammaincinv, ndtri, stdtrit
 
 CONFIDENCE: Final = 0.95
 Floats = NDArray[np.float64]
+Ranks = NDArray[np.int64]
 Bounds = tuple[Floats, Floats]
 
 
@@ -97,6 +98,31 @@ def quotient(a: ArrayLike, b: ArrayLike) -> tuple[float, float]:
     low = (both - np.sqrt(max(both**2 - down, 0.0))) / (other_upper * (2 * other - other_upper))
     high = (both + np.sqrt(max(both**2 - up, 0.0))) / (other_lower * (2 * other - other_lower))
     return float(low), float(high)
+
+
+def order_ranks(n: ArrayLike, at: float, confidence: float = CONFIDENCE) -> tuple[Ranks, Ranks]:
+    """Ranks, from 1, of the values that bound a quantile of independent rows, whatever their distribution.
+
+    Between the values of these ranks the quantile lies with at least this confidence, by the binomial
+    distribution of how many lie below it (David and Nagaraja 2003, section 7.1). 0 where n is too small.
+
+    >>> lower, upper = order_ranks([5, 10, 100], 0.5)
+    >>> lower.tolist(), upper.tolist()
+    ([0, 2, 40], [0, 9, 61])
+    """
+    count, tail = np.asarray(n, dtype=np.int64), (1 - confidence) / 2
+    lower = _below(count, at, tail) + 1
+    upper = count - _below(count, 1 - at, tail)
+    known = (count > 0) & (lower >= 1) & (upper <= count)
+    return np.where(known, lower, 0), np.where(known, upper, 0)
+
+
+def _below(count: Ranks, at: float, tail: float) -> Ranks:
+    """The largest k with at most `tail` chance that k or fewer of so many rows lie below; -1 for none."""
+    guess = np.nan_to_num(np.floor(bdtrik(tail, count, at)), nan=-1.0)
+    near = guess + np.array([[1], [0], [-1]])
+    fits = (near >= 0) & (bdtr(np.maximum(near, 0), count, at) <= tail)
+    return np.asarray(np.where(fits, near, -1).max(axis=0), dtype=np.int64)
 
 
 def promoters(

@@ -8,6 +8,7 @@ from sqlglot import exp
 from config.errors import Problem
 from config.load import Located
 from config.parsing import parse
+from metrics.bootstrap import can_draw
 from metrics.catalog import Catalog, Definition, Plan
 from metrics.definitions import (
     FORMATS,
@@ -22,6 +23,7 @@ from metrics.definitions import (
     Unit,
 )
 from metrics.measures import ADDITIVE, Compute
+from metrics.relations import PANEL
 
 _UNITS: Final[Mapping[str, Unit]] = {
     "count": "count",
@@ -33,6 +35,14 @@ _UNITS: Final[Mapping[str, Unit]] = {
 }
 """The only unit that fits an aggregate or a kind."""
 
+_OWN: Final[Mapping[str, tuple[str, ...]]] = {
+    "average": ("t",),
+    "share": ("wilson",),
+    "median": ("order",),
+    "percentile": ("order",),
+}
+"""The intervals of aggregates."""
+
 _SHARES: Final = ("rate", "score", "nps")
 """Units of figures that do not add up, whatever they were computed from."""
 
@@ -40,9 +50,9 @@ _SHARES: Final = ("rate", "score", "nps")
 def warnings(catalog: Catalog, documents: Mapping[str, Located[Definition]]) -> Iterator[Problem]:
     """The warnings of every metric that compiled, in the order of the catalogue.
 
-    A sum of what does not add up, a figure said to be additive that is not, a unit or a format that does not
-    fit, a quotient of which only the numerator is filtered, a target of a sum without the length of its
-    period.
+    A sum of what does not add up, a figure said to be additive that is not, a unit, a format or an interval
+    that does not fit, a quotient of which only the numerator is filtered, a target of a sum without the
+    length of its period.
     """
     for name, plan in catalog.plans.items():
         if name in documents:
@@ -50,6 +60,7 @@ def warnings(catalog: Catalog, documents: Mapping[str, Located[Definition]]) -> 
             yield from _additivity(plan, documents[name])
             yield from _unit(catalog, plan, documents[name])
             yield from _format(plan, documents[name])
+            yield from _interval(plan, documents[name])
             yield from _filters(catalog, plan, documents[name])
             yield from _targets(plan, documents[name])
 
@@ -133,6 +144,35 @@ def _format(plan: Plan, document: Located[Definition]) -> Iterator[Problem]:
         rule="format-mismatch",
         severity="warning",
     )
+
+
+def _interval(plan: Plan, document: Located[Definition]) -> Iterator[Problem]:
+    written, fitting = plan.definition.interval, _intervals(plan)
+    if written is None or fitting is None or written in fitting:
+        return
+    listed = " or ".join(f"`interval: {each}`" for each in fitting)
+    yield document.problem(
+        ("interval",),
+        f"the interval `{written}` cannot be computed for {_figure(plan)}",
+        f"Write {listed}, or leave it out",
+        rule="interval-mismatch",
+        severity="warning",
+    )
+
+
+def _intervals(plan: Plan) -> tuple[str, ...] | None:
+    """The intervals that can be computed for a figure; None where its kind has its own."""
+    drawn = ("bootstrap",) if can_draw(plan.parts) else ()
+    match plan.definition, plan.parts[:1]:
+        case Simple(), (Compute(aggregate=aggregate),):
+            return (*_OWN.get(aggregate, ()), *drawn, "none")
+        case Ratio(), _:
+            panel = all(isinstance(part, Compute) and part.relation.name == PANEL for part in plan.parts)
+            return ("wilson", "poisson", *(("delta",) if panel else ()), *drawn, "none")
+        case Derived() | Cumulative() | Change(), _:
+            return ("none",)
+        case _:
+            return None
 
 
 def _targets(plan: Plan, document: Located[Definition]) -> Iterator[Problem]:

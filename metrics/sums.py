@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from metrics.intervals import order_ranks
 from metrics.measures import Compute
 from metrics.money import amounts
 from metrics.relations import PANEL
@@ -18,6 +19,8 @@ from metrics.relations import PANEL
 Pair = tuple[Compute, Compute]
 ALONE: Final = frozenset({"count_distinct", "median", "percentile", "min", "max"})
 """Aggregates of a whole that do not follow from those of its parts."""
+
+QUANTILES: Final = frozenset({"median", "percentile"})
 
 _PER_UNIT: Final = 1e-4
 _CUSTOMER: Final = pl.col("customer")
@@ -163,8 +166,20 @@ def _finished(measure: Compute, schema: pl.Schema) -> pl.Expr:
             return given
 
 
+def quantile_bounds(table: pl.DataFrame, measure: Compute) -> pl.DataFrame:
+    """The table of a quantile with its bounds `lower` and `upper` in place of its sorted values."""
+    held, n = label(measure, "sorted"), table[label(measure, "n")].to_numpy()
+    ranks = order_ranks(n, measure.at)
+    places = [pl.Series(rank - 1).set(pl.Series(rank == 0), None) for rank in ranks]
+    bounds = [
+        pl.col(held).list.get(place, null_on_oob=True).alias(label(measure, end))
+        for place, end in zip(map(pl.lit, places), ("lower", "upper"), strict=True)
+    ]
+    return table.with_columns(bounds).drop(held)
+
+
 def alone(measure: Compute) -> list[pl.Expr]:
-    """The value and n of a measure of ALONE, over rows that all count."""
+    """The value and n of a measure of ALONE, over rows that all count; of a quantile its sorted values."""
     value, number = measure.value, measure.value.cast(pl.Float64)
     match measure.aggregate:
         case "count_distinct":
@@ -178,4 +193,9 @@ def alone(measure: Compute) -> list[pl.Expr]:
         case _:
             found = value.max()
     n = value.count().cast(pl.Int64)
-    return [found.alias(label(measure, "value")), n.alias(label(measure, "n"))]
+    ordered = [number.drop_nulls().sort().implode().alias(label(measure, "sorted"))]
+    return [
+        found.alias(label(measure, "value")),
+        n.alias(label(measure, "n")),
+        *(ordered if measure.aggregate in QUANTILES else []),
+    ]

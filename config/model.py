@@ -37,6 +37,9 @@ class Access(BaseModel):
     personal_fields: Literal["masked", "shown"] = Field(
         "masked", description="Whether names, e-mail addresses and other personal fields are masked or shown."
     )
+    respondents: bool = Field(
+        True, description="Whether a figure of a survey opens the customers who gave the answers."
+    )
     verbatims: bool = Field(True, description="Whether the words that people wrote in surveys are shown.")
 
 

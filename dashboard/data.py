@@ -25,6 +25,7 @@ from connectors.store import Store
 from dashboard.definitions import Definitions, definitions, loaded_attributes, own_files, remember
 from dashboard.desk import Desk
 from dashboard.format import Formatter
+from dashboard.instruments import instrument_files
 from dashboard.segment_files import FILE as SEGMENT_FILE
 from dashboard.segment_files import segments
 from dashboard.state import Reader, Scope
@@ -77,7 +78,8 @@ def stamp() -> str:
 
 
 def _files(ours: Workspace) -> list[Path]:
-    return [ours.folder / FILE_NAME, ours.folder / SEGMENT_FILE, *own_files(ours.folder)]
+    single = [ours.folder / FILE_NAME, ours.folder / SEGMENT_FILE]
+    return [*single, *own_files(ours.folder), *instrument_files(ours.folder)]
 
 
 def locale() -> str:

@@ -19,6 +19,7 @@ from config.model import Project
 from connectors.store import Manifest, Store, Version
 from dashboard.definitions import Definitions
 from dashboard.format import Formatter
+from dashboard.instruments import Instruments, instruments
 from dashboard.privacy import masked, personal_sources
 from dashboard.segment_files import Segments
 from dashboard.state import HISTORY, Reader, Scope
@@ -93,6 +94,11 @@ class Desk:
     def calendar(self) -> Calendar:
         """How the project cuts time."""
         return self.workspace.calendar
+
+    @cached_property
+    def instruments(self) -> Instruments:
+        """The questionnaires of the project, and what is wrong with those that are left out."""
+        return instruments(self.workspace.folder)
 
     @cached_property
     def show(self) -> Formatter:

@@ -59,6 +59,16 @@ PAGES: Final[tuple[Page, ...]] = (
         later("Who stays, who leaves, who comes back: cohorts, lifecycle, survival, contracts, movements."),
     ),
     Page(
+        "satisfaction",
+        later("Satisfaction"),
+        "sentiment_satisfied",
+        later("Customers"),
+        "dashboard.views.satisfaction",
+        later(
+            "What customers expect and perceive, item by item; scores, reliability, and what it goes with."
+        ),
+    ),
+    Page(
         "lifetime",
         later("Lifetime value"),
         "trending_up",

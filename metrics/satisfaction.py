@@ -17,7 +17,8 @@ from metrics.multiple import holm
 
 Order = Literal["items", "respondents", "pooled"]
 Row: TypeAlias = dict[str, Any]
-_OVERALL: Final = "overall"
+OVERALL: Final = "overall"
+"""The row of all dimensions together."""
 _WEIGHTED: Final = {"gap": "", "lower": "_lower", "upper": "_upper"}
 
 
@@ -55,10 +56,10 @@ def dimension_gaps(answers: Answers, *, level: float = 0.95) -> pl.DataFrame:
         | _paired(expected[:, at], perceived[:, at], answers.weight, level)
         for at, name in enumerate(names)
     ]
-    overall = {"dimension": _OVERALL} | _overall(answers, expected, perceived, level)
+    overall = {"dimension": OVERALL} | _overall(answers, expected, perceived, level)
     return pl.concat(
         [pl.DataFrame(rows, infer_schema_length=None), pl.DataFrame([overall])], how="diagonal_relaxed"
-    )
+    ).drop("error", strict=False)
 
 
 def mean_gap(answers: Answers, order: Order = "items") -> float | None:
@@ -85,23 +86,10 @@ def performance(answers: Answers, part: str = "perception", *, level: float = 0.
 
     One row a dimension: dimension, n, mean, sd, lower, upper (t interval).
     """
-    scores = _dimension_scores(answers, answers.parts[part])
-    columns = [*zip(answers.instrument.dimensions, scores.T, strict=True), (_OVERALL, _row_mean(scores))]
-    return pl.DataFrame(
-        [{"dimension": name} | _mean(values, answers.weight, level) for name, values in columns]
-    )
-
-
-def compare_gaps(first: Answers, second: Answers, *, level: float = 0.95) -> pl.DataFrame:
-    """Gaps of two groups or two periods, and what lies between them: second less first.
-
-    Welch's t test on the respondents' gaps, which does not take the two spreads for equal. One row a
-    dimension and overall: dimension, n_first, n_second, gap_first, gap_second, difference, lower, upper, t,
-    p_value, p_holm.
-    """
-    pairs = zip(_gap_columns(first).items(), _gap_columns(second).values(), strict=True)
-    rows = [{"dimension": name} | _welch(a, b, level) for (name, a), b in pairs]
-    return pl.DataFrame(rows).with_columns(p_holm=holm(pl.col("p_value")))
+    scores = dimension_scores(answers, answers.parts[part])
+    columns = [*zip(answers.instrument.dimensions, scores.T, strict=True), (OVERALL, row_mean(scores))]
+    rows = [{"dimension": name} | mean_row(values, answers.weight, level) for name, values in columns]
+    return pl.DataFrame(rows, infer_schema_length=None).drop("error", strict=False)
 
 
 def respondents_needed(sd: float, half_width: float, level: float = 0.95) -> int:
@@ -115,38 +103,6 @@ def respondents_needed(sd: float, half_width: float, level: float = 0.95) -> int
     return int(np.ceil((stats.norm.ppf(0.5 + level / 2) * sd / half_width) ** 2))
 
 
-def tolerance(answers: Answers) -> pl.DataFrame:
-    """The zone of tolerance: adequacy (perception - minimum) and superiority (perception - desired).
-
-    A respondent is `below` where adequacy is negative, `above` where superiority is positive, else `within`.
-    Respondents who desire less than their minimum contradict themselves: they are counted and left out. One
-    row a dimension: dimension, n, illogical, minimum, desired, perception, adequacy, superiority, below,
-    within, above (shares).
-    """
-    scores = [
-        _dimension_scores(answers, answers.parts[part]) for part in ("minimum", "desired", "perception")
-    ]
-    names = answers.instrument.dimensions
-    return pl.DataFrame(
-        [{"dimension": name} | _zone(*(s[:, at] for s in scores)) for at, name in enumerate(names)]
-    )
-
-
-def _zone(minimum: Matrix, desired: Matrix, perceived: Matrix) -> Row:
-    complete = ~np.isnan(minimum + desired + perceived)
-    illogical = complete & (desired < minimum)
-    low, high, seen = (values[complete & ~illogical] for values in (minimum, desired, perceived))
-    n = len(seen)
-    counted: Row = {"n": n, "illogical": int(illogical.sum())}
-    if not n:
-        return counted
-    below, above = (seen < low).mean(), (seen > high).mean()
-    means = {"minimum": low.mean(), "desired": high.mean(), "perception": seen.mean()}
-    differences = {"adequacy": (seen - low).mean(), "superiority": (seen - high).mean()}
-    shares = {"below": below, "within": 1 - below - above, "above": above}
-    return counted | {name: float(value) for name, value in (means | differences | shares).items()}
-
-
 def _pairs(answers: Answers) -> tuple[Matrix, Matrix]:
     """Expectation and perception, each missing where the other is."""
     expected, perceived = answers.parts["expectation"], answers.parts["perception"]
@@ -156,10 +112,10 @@ def _pairs(answers: Answers) -> tuple[Matrix, Matrix]:
 
 def _by_dimension(answers: Answers) -> tuple[Matrix, Matrix]:
     expected, perceived = _pairs(answers)
-    return _dimension_scores(answers, expected), _dimension_scores(answers, perceived)
+    return dimension_scores(answers, expected), dimension_scores(answers, perceived)
 
 
-def _dimension_scores(answers: Answers, matrix: Matrix) -> Matrix:
+def dimension_scores(answers: Answers, matrix: Matrix) -> Matrix:
     """A respondent's mean over the items of each dimension, missing where too few are answered."""
     scores = np.full((answers.n, len(answers.instrument.dimensions)), np.nan)
     for at, (name, dimension) in enumerate(answers.instrument.dimensions.items()):
@@ -177,19 +133,21 @@ def _mean_over(matrix: Matrix, axis: int) -> Matrix:
     return mean
 
 
-def _row_mean(scores: Matrix) -> Matrix:
+def row_mean(scores: Matrix) -> Matrix:
     """Mean over all dimensions, of respondents who have them all."""
     mean: Matrix = scores.mean(axis=1)
     return mean
 
 
-def _gap_columns(answers: Answers) -> dict[str, Matrix]:
+def scores_of(answers: Answers) -> Matrix:
+    """Gaps of respondents by dimension; perceptions where there are no expectations."""
+    if not answers.instrument.has_gap:
+        return dimension_scores(answers, answers.parts["perception"])
     expected, perceived = _by_dimension(answers)
-    gaps = perceived - expected
-    return {**dict(zip(answers.instrument.dimensions, gaps.T, strict=True)), _OVERALL: _row_mean(gaps)}
+    return perceived - expected
 
 
-def _mean(values: Matrix, weight: Matrix, level: float) -> Row:
+def mean_row(values: Matrix, weight: Matrix, level: float) -> Row:
     """Weighted mean with its t interval; with equal weights the textbook one."""
     present = ~np.isnan(values)
     x, w = values[present], weight[present]
@@ -201,7 +159,8 @@ def _mean(values: Matrix, weight: Matrix, level: float) -> Row:
         return {"n": n, "mean": mean, "sd": None, "lower": None, "upper": None}
     error = _standard_error(x - mean, w)
     half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * error
-    return {"n": n, "mean": mean, "sd": float(x.std(ddof=1)), "lower": mean - half, "upper": mean + half}
+    bounds = {"lower": mean - half, "upper": mean + half, "error": error}
+    return {"n": n, "mean": mean, "sd": float(x.std(ddof=1)), **bounds}
 
 
 def _standard_error(deviation: Matrix, weight: Matrix) -> float:
@@ -213,10 +172,10 @@ def _standard_error(deviation: Matrix, weight: Matrix) -> float:
 def _paired(expected: Matrix, perceived: Matrix, weight: Matrix, level: float) -> Row:
     gap = perceived - expected
     present = ~np.isnan(gap)
-    found = _mean(gap, weight, level)
+    found = mean_row(gap, weight, level)
     both = {
-        "expectation": _mean(expected, weight, level)["mean"],
-        "perception": _mean(perceived, weight, level)["mean"],
+        "expectation": mean_row(expected, weight, level)["mean"],
+        "perception": mean_row(perceived, weight, level)["mean"],
     }
     test = _paired_test(gap[present], weight[present], found["mean"])
     return (
@@ -239,7 +198,7 @@ def _paired_test(gap: Matrix, weight: Matrix, mean: float | int | None) -> Row:
 def _overall(answers: Answers, expected: Matrix, perceived: Matrix, level: float) -> Row:
     gaps = perceived - expected
     equal = np.full(gaps.shape[1], 1 / gaps.shape[1])
-    plain = _combined(gaps, np.broadcast_to(equal, gaps.shape), answers.weight, level)
+    plain = combined_row(gaps, np.broadcast_to(equal, gaps.shape), answers.weight, level)
     means = {
         name: _mean_of_means(m, answers.weight)
         for name, m in (("expectation", expected), ("perception", perceived))
@@ -247,17 +206,17 @@ def _overall(answers: Answers, expected: Matrix, perceived: Matrix, level: float
     shares = _shares(answers)
     if shares is None:
         return plain | means
-    weighted = _combined(gaps, shares, answers.weight, level)
+    weighted = combined_row(gaps, shares, answers.weight, level)
     return plain | means | {f"weighted{suffix}": weighted[name] for name, suffix in _WEIGHTED.items()}
 
 
 def _mean_of_means(matrix: Matrix, weight: Matrix) -> float | None:
-    columns = [_mean(column, weight, 0.95)["mean"] for column in matrix.T]
+    columns = [mean_row(column, weight, 0.95)["mean"] for column in matrix.T]
     known = [mean for mean in columns if mean is not None]
     return float(np.mean(known)) if len(known) == matrix.shape[1] else None
 
 
-def _combined(gaps: Matrix, shares: Matrix, weight: Matrix, level: float) -> Row:
+def combined_row(gaps: Matrix, shares: Matrix, weight: Matrix, level: float) -> Row:
     """Sum of shares times dimension gaps over the sample, with the interval of all its terms together.
 
     Respondents who lack a dimension count in the others. Each respondent's pull on the sum (its influence) is
@@ -274,7 +233,7 @@ def _combined(gaps: Matrix, shares: Matrix, weight: Matrix, level: float) -> Row
     error = float(np.sqrt(n / (n - 1) * (pull**2).sum()))
     value = float(means.sum())
     half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * error
-    return {"n": n, "gap": value, "lower": value - half, "upper": value + half}
+    return {"n": n, "gap": value, "lower": value - half, "upper": value + half, "error": error}
 
 
 def _shares(answers: Answers) -> Matrix | None:
@@ -288,7 +247,7 @@ def _shares(answers: Answers) -> Matrix | None:
         case "points":
             raw = answers.points
         case "importance":
-            raw = _dimension_scores(answers, answers.parts["importance"])
+            raw = dimension_scores(answers, answers.parts["importance"])
     totals = raw.sum(axis=1, keepdims=True)
     equal = np.full(raw.shape, 1 / raw.shape[1])
     return np.where(totals == 0, equal, np.divide(raw, totals, out=equal.copy(), where=totals != 0))
@@ -297,24 +256,6 @@ def _shares(answers: Answers) -> Matrix | None:
 def _mean_shares(answers: Answers) -> Matrix | None:
     shares = _shares(answers)
     return None if shares is None else _mean_over(shares, axis=0)
-
-
-def _welch(first: Matrix, second: Matrix, level: float) -> Row:
-    a, b = (values[~np.isnan(values)] for values in (first, second))
-    counts: Row = {"n_first": len(a), "n_second": len(b)}
-    if min(len(a), len(b)) < 2:
-        return counts | dict.fromkeys(
-            ("gap_first", "gap_second", "difference", "lower", "upper", "t", "p_value")
-        )
-    test = stats.ttest_ind(b, a, equal_var=False)
-    interval = test.confidence_interval(level)
-    means = {
-        "gap_first": float(a.mean()),
-        "gap_second": float(b.mean()),
-        "difference": float(b.mean() - a.mean()),
-    }
-    bounds = {"lower": float(interval.low), "upper": float(interval.high)}
-    return counts | means | bounds | {"t": float(test.statistic), "p_value": float(test.pvalue)}
 
 
 def paired_interval(mean: float, t: float, n: int, level: float = 0.95) -> tuple[float, float]:

@@ -24,6 +24,7 @@ from dashboard.commands.sarif import sarif
 from dashboard.commands.terminal import CannotRun, ProblemFound, progress, say, show, show_json
 from dashboard.definitions import Definitions, definitions, mapped_attributes
 from dashboard.examples import failures
+from dashboard.instruments import instruments
 from dashboard.scenarios import read_scenarios
 from dashboard.workspace import project_folder
 from metrics.periods import Calendar
@@ -85,6 +86,7 @@ class _Check:
         attributes = mapped_attributes(self.sources.value) if self.sources else {}
         self.definitions: Definitions = definitions(folder, attributes)
         self.of_scenarios = read_scenarios(folder).problems
+        self.instruments = instruments(folder)
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong in the files, file by file."""
@@ -93,6 +95,7 @@ class _Check:
         yield from self._unfit()
         yield from self.definitions.problems
         yield from self.of_scenarios
+        yield from self.instruments.problems
 
     def _unfit(self) -> Iterator[Problem]:
         """What a refresh would refuse."""

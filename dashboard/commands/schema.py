@@ -8,12 +8,13 @@ import config
 from config import schemas
 from config.model import Project
 from connectors.sources import Sources
-from dashboard import scenarios
+from dashboard import instruments, scenarios
 from dashboard.commands.terminal import say, show, show_json
 from dashboard.definitions import UNDER
 from dashboard.segment_files import UNDER as SEGMENTS_UNDER
 from metrics.catalog import Definition
 from metrics.equity_scenarios import Scenario
+from metrics.instruments import Instrument
 from metrics.segment_definitions import Segment
 
 SHIPPED: Final = Path(config.__file__).parent / "schemas"
@@ -23,6 +24,7 @@ MODELS: Final[Mapping[str, Any]] = {
     "segments": schemas.file_of(SEGMENTS_UNDER, Segment, "The segments, in any order."),
     "metrics": schemas.file_of(UNDER, Definition, "The definitions, in any order."),
     "scenarios": schemas.file_of(scenarios.UNDER, Scenario, "The scenarios, in any order."),
+    "instruments": schemas.file_of(instruments.UNDER, Instrument, "The questionnaires, in any order."),
 }
 """The model of each file by the name of its schema."""
 

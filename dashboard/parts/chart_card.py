@@ -51,14 +51,23 @@ Chosen = Callable[[int, int], None]
 """What a click on a chart does: takes the place of its trace and of the point in it."""
 
 
-def chart_card(card: Card, chart: Chart | None, otherwise: str = "", chosen: Chosen | None = None) -> None:
+def chart_card(
+    card: Card,
+    chart: Chart | None,
+    otherwise: str = "",
+    chosen: Chosen | None = None,
+    control: Callable[[], None] | None = None,
+) -> None:
     """The card with its chart, or with the sentence `otherwise` when there is nothing to draw.
 
-    `chosen` is called at a click on a point or bar, before the page is drawn again.
+    `chosen` is called at a click on a point or bar, before the page is drawn again; `control` draws what
+    chooses between charts of the card, under its head.
     """
     sheet.record(lambda: _block(card, chart, otherwise))
     with st.container(border=True, key=f"card-{card.key}", height="stretch"):
         _card_head(card, chart)
+        if control:
+            control()
         if chart and st.session_state.get(f"{card.key}.as_table"):
             st.html(table(card.columns, card.rows(), card.title))
         elif chart is None:

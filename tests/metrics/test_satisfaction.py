@@ -10,16 +10,16 @@ from polars.testing import assert_frame_equal
 from scipy import stats
 
 from metrics.answers import read_answers
+from metrics.gap_comparisons import compare_gaps
 from metrics.instruments import Dimension, Instrument, Scale
 from metrics.satisfaction import (
-    compare_gaps,
     dimension_gaps,
     item_gaps,
     mean_gap,
     performance,
-    tolerance,
     weighted_gap,
 )
+from metrics.tolerance import tolerance
 
 SCHEMA = {
     "response_id": pl.String,
@@ -223,6 +223,8 @@ def test_odd_answers_are_counted_and_left_out_only_by_rule():
     kept = answers(expected, perceived, two_dimensions())
     assert kept.found == {
         "off_scale": 2,
+        "blank": 0,
+        "narrow_item": 0,
         "unknown_item": 0,
         "straight_liner": 1,
         "ceiling": 1,

@@ -1,0 +1,136 @@
+"""The satisfaction page: its figures against SQL, sections, suppression, empty and broken states."""
+
+import re
+
+import duckdb
+import polars as pl
+import pytest
+
+from connectors.store import Store
+from dashboard.views.satisfaction_segments import kept
+
+
+@pytest.fixture
+def opened(open_page):
+    """Opens a section of the page."""
+
+    def draw(section="Service quality", **parameters):
+        return open_page("satisfaction", **{"satisfaction.section": section}, **parameters)
+
+    return draw
+
+
+@pytest.fixture(scope="module")
+def answers(shop):
+    return Store(shop / "store").current().scan("answers").collect().to_arrow()
+
+
+def tile(page, place):
+    html = next(html for html in page.container(key=f"tile-gaps-{place}").html).value
+    return re.search(r'class="figure[^"]*">([^<]*)<', html)[1], html
+
+
+def test_the_overall_gap_equals_sql(opened, answers):
+    """Oracle: DuckDB, respondent -> dimension (half of its items answered) -> sample -> mean of the five."""
+    assert answers.num_rows
+    (gap,) = duckdb.sql(
+        """
+        WITH e AS (SELECT response_id, item, score, weight FROM answers WHERE instrument = 'servqual_1991'
+                   AND part = 'expectation' AND answered_on BETWEEN '2026-01-01' AND '2026-10-31'),
+             p AS (SELECT response_id, item, score FROM answers WHERE instrument = 'servqual_1991'
+                   AND part = 'perception' AND answered_on BETWEEN '2026-01-01' AND '2026-10-31'),
+             pairs AS (SELECT e.response_id AS r, any_value(weight) AS w, count(*) AS n,
+                              regexp_extract(e.item, '[A-Z]+') AS d, avg(p.score - e.score) AS gap
+                       FROM e JOIN p USING (response_id, item)
+                       WHERE e.score IS NOT NULL AND p.score IS NOT NULL GROUP BY e.response_id, d),
+             dims AS (SELECT d, sum(w * gap) / sum(w) AS gap FROM pairs
+                      WHERE n >= CASE WHEN d IN ('REL', 'EMP') THEN 3 ELSE 2 END GROUP BY d)
+        SELECT avg(gap) FROM dims
+        """
+    ).fetchall()[0]
+    page = opened(grain="Year", period="2026 so far")
+    assert tile(page, 0)[0] == f"{gap:+.2f}"
+
+
+def test_the_response_rate_counts_the_silent(opened, answers):
+    """Oracle: DuckDB over the invitations."""
+    assert answers.num_rows
+    asked, answered = duckdb.sql(
+        "SELECT count(*), sum(score) FROM answers WHERE item = 'invited' "
+        "AND answered_on BETWEEN '2026-01-01' AND '2026-10-31'"
+    ).fetchall()[0]
+    shown, html = tile(opened(grain="Year", period="2026 so far"), 3)
+    assert shown.replace("\N{NARROW NO-BREAK SPACE}", "") == f"{100 * answered / asked:.1f}%"
+    assert f"{answered:.0f} of {asked} asked; {asked - answered:.0f} are silent" in html
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("Service quality", "Items"),
+        ("Scores", "Other scores"),
+        ("Reliability", "Odd answers"),
+    ],
+)
+def test_every_section_is_full_on_the_demo(opened, texts, section, said):
+    page = opened(section, grain="Year", period="2026 so far")
+    assert not page.exception
+    shown = texts(page)
+    assert "Something went wrong here" not in shown
+    assert said in shown
+
+
+def test_the_net_promoter_score_equals_sql(opened, texts, answers):
+    assert answers.num_rows
+    (score,) = duckdb.sql(
+        "SELECT 100.0 * (sum((score >= 9)::int) - sum((score <= 6)::int)) / count(*) FROM answers "
+        "WHERE item = 'nps' AND answered_on BETWEEN '2026-01-01' AND '2026-10-31'"
+    ).fetchall()[0]
+    assert f"{score:+.0f}" in texts(opened("Scores", grain="Year", period="2026 so far"))
+
+
+def test_too_few_respondents_are_not_shown(opened, texts):
+    said = texts(opened(region="East", channel="referral", period="Aug 2026"))
+    assert "Too few to show" in said
+    assert any("are needed" in text for text in said)
+
+
+def test_a_small_group_is_withheld_with_the_next_smallest():
+    """12 respondents in the west: theirs and the figures of the 40 in the north are kept back."""
+    groups = {"east": 200, "north": 40, "south": 90, "west": 12}
+    table = pl.DataFrame(
+        [
+            {"by": by, "dimension": of, "n_second": n, "gap_second": -0.5, "difference": 0.1}
+            for by, n in groups.items()
+            for of in ("overall", "T")
+        ]
+    )
+    shown = kept(table, 30)
+    hidden = shown.filter("hidden")
+    assert hidden["by"].unique().sort().to_list() == ["north", "west"]
+    assert hidden.select("gap_second", "difference").null_count().row(0) == (4, 4)
+    assert shown.filter(~pl.col("hidden"))["gap_second"].null_count() == 0
+
+
+def test_a_broken_instrument_is_named_on_the_page(opened, texts, shop, tmp_path, rapport):
+    (tmp_path / "instruments").mkdir()
+    for name in ("rapport.yaml", "sources.yaml", "data", "store"):
+        (tmp_path / name).symlink_to(shop / name)
+    (tmp_path / "instruments" / "a.yaml").write_text("instruments: [{name: servqual_1991, label: A}]\n")
+    said = texts(opened(project=tmp_path))
+    assert any("problem in the instruments" in text for text in said)
+    assert "No service quality survey" in said
+    assert any("servqual_1991" in text for text in said)
+
+
+def test_a_project_without_surveys_says_what_is_missing(opened, texts, tmp_path, rapport):
+    (tmp_path / "orders.csv").write_text(
+        "order_no,customer_no,order_date,amount\n1,7,2026-01-05,9.00\n2,8,2026-01-09,7.90\n"
+    )
+    folder = tmp_path / "shop"
+    assert rapport("init", folder, "--from", tmp_path / "orders.csv", "--currency", "EUR").code == 0
+    assert rapport("refresh", "--project", folder).code == 0
+    for section in ("Service quality", "Scores", "Reliability"):
+        said = texts(opened(section, project=folder))
+        assert "Something went wrong here" not in said
+        assert "No source gives `survey_answers`." in " ".join(said)

@@ -13,7 +13,7 @@ from dashboard.desk import Desk
 from dashboard.retention_data import with_ids
 from dashboard.state import Scope
 from metrics.frames import Marts
-from metrics.lifetime.candidates import fit_table, fits
+from metrics.lifetime.candidates import best_of, fit_table, fits
 from metrics.lifetime.fitting import Fit
 from metrics.lifetime.gammagamma import GammaGamma, independence
 from metrics.lifetime.gates import cautions, gates
@@ -81,9 +81,7 @@ def _outlook(marts: Marts) -> Outlook:
     histories = history_of_customers(people, marts.as_of)
     fitted = fits(compress(histories))
     table = fit_table(fitted)
-    usable = table.filter(pl.col("status") != "no fit")
-    sound = usable.filter(pl.col("status") == "converged")
-    best = next(iter((sound if len(sound) else usable)["name"]), "")
+    best = best_of(fitted)
     purchases = fitted.get(best)
     spend = GammaGamma.fit(histories)
     return Outlook(

@@ -23,6 +23,8 @@ from metrics.rfm import Rfm
 from metrics.segment_definitions import SegmentShare
 from metrics.segment_figures import group_customers, shares
 from metrics.selection import Missing
+from metrics.worth_definitions import Concentration, CustomerEquity, LifetimeValue, PAlive
+from metrics.worth_figures import worth, worth_customers
 
 
 def points(definition: Computing, marts: Marts, window: Window) -> Mapping[int, Point]:
@@ -37,6 +39,8 @@ def points(definition: Computing, marts: Marts, window: Window) -> Mapping[int, 
             return shares(definition, marts, window)
         case CrossBuying() | Affinity():
             return crossed(definition, marts, window)
+        case LifetimeValue() | PAlive() | CustomerEquity() | Concentration():
+            return worth(definition, marts, window)
         case _:
             assert_never(definition)
 
@@ -55,6 +59,8 @@ def customers(definition: Computing, marts: Marts, window: Window) -> pl.DataFra
             return group_customers(definition, marts, window)
         case CrossBuying() | Affinity():
             return crossed_customers(definition, marts, window)
+        case LifetimeValue() | PAlive() | CustomerEquity() | Concentration():
+            return worth_customers(definition, marts, window)
         case _:
             assert_never(definition)
 

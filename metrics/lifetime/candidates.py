@@ -53,3 +53,10 @@ def fit_table(fitted: Mapping[str, Fit[PurchaseModel]]) -> pl.DataFrame:
         .sort("aic", "name", nulls_last=True)
         .select("name", "status", "message", "log_likelihood", "aic", "aic_gap", "bic")
     )
+
+
+def best_of(fitted: Mapping[str, Fit[PurchaseModel]]) -> str:
+    """The name of the fit with the lowest AIC of those that converged, else of any; empty without a fit."""
+    usable = fit_table(fitted).filter(pl.col("status") != "no fit")
+    sound = usable.filter(pl.col("status") == "converged")
+    return next(iter((sound if len(sound) else usable)["name"]), "")

@@ -88,6 +88,28 @@ def history_of_customers(customers: pl.DataFrame, as_of: date) -> pl.DataFrame:
     )
 
 
+def summary_until(orders: pl.DataFrame, day: date) -> pl.DataFrame:
+    """What `history_of_customers` takes, out of rows of orders until the end of a day; sorted by customer.
+
+    Takes `customer`, `ordered_on`, `orders` (0 for a return), `order_days`, `net_amount`, `margin`, and gives
+    `customer`, `first_order_on`, `last_order_on`, `order_days`, `net_amount`, `margin`. Rows without a
+    customer are not looked at; customers without an order have 0 order days.
+    """
+    bought = pl.col("ordered_on").filter(pl.col("orders") > 0)
+    return (
+        orders.lazy()
+        .filter(pl.col("customer").is_not_null(), pl.col("ordered_on") <= day)
+        .group_by("customer")
+        .agg(
+            bought.min().alias("first_order_on"),
+            bought.max().alias("last_order_on"),
+            pl.col("order_days", "net_amount", "margin").sum(),
+        )
+        .sort("customer")
+        .collect()
+    )
+
+
 def period_history(
     orders: pl.DataFrame | pl.LazyFrame,
     as_of: date,

@@ -11,10 +11,10 @@ import polars as pl
 from dashboard.desk import Desk
 from dashboard.retention_data import with_ids
 from dashboard.state import HISTORY, Scope
-from metrics.event_times import Event, beginnings_facts, lives_until, order_rows
+from metrics.event_times import Event, beginnings_facts, lives_until
 from metrics.frames import Marts
 from metrics.hazards import Hazards, hazards
-from metrics.lapse import false_lapses, silent_at, standing, stocks
+from metrics.lapse import false_lapses, silent_at, stocks
 from metrics.lifecycle import flows, states
 from metrics.patterns import Windows, busiest, compared, movements
 from metrics.periods import Grain, Window
@@ -23,6 +23,8 @@ from metrics.recurring import overlapping, renewals
 from metrics.relations import PANEL, RELATIONS
 from metrics.retention_shifts import shifts
 from metrics.seasons import HISTORY_MONTHS, history_months, seasonal, standing_out
+from metrics.standings import order_rows, rhythm_segments
+from metrics.standings import standings as standings_of
 from metrics.survival import life_table, log_rank
 
 SEASON_BY: Final = "channel"
@@ -36,14 +38,6 @@ def _panel(marts: Marts, grain: Grain) -> pl.LazyFrame:
     last = marts.calendar.code(marts.as_of, grain)
     count = max(last - marts.since(relation, grain) + 1, 1)
     return marts.rows(relation, Window(grain, last, count), _PANEL, exact=frozenset()).lazy()
-
-
-def _segments(desk: Desk) -> pl.DataFrame | None:
-    """The segment towards whose rhythm a customer's own is drawn: the channel, where there is one."""
-    if SEASON_BY not in desk.attributes:
-        return None
-    people = desk.whole.frame("customer_summary")
-    return people.select("customer", pl.col(SEASON_BY).cast(pl.String).alias("segment"))
 
 
 def lifecycle(desk: Desk, scope: Scope) -> pl.DataFrame:
@@ -61,12 +55,9 @@ def lifecycle(desk: Desk, scope: Scope) -> pl.DataFrame:
 
 
 def standings(desk: Desk, scope: Scope) -> pl.DataFrame:
-    """Where every customer stands on the as-of day: see `metrics.lapse.standing`."""
+    """Where every customer stands on the as-of day: see `metrics.standings`."""
     marts = desk.marts(scope)
-    question = f"standing {scope.filters}"
-    return desk.kept(
-        question, lambda: standing(order_rows(marts).lazy(), desk.as_of, segment=_segments(desk))
-    )
+    return desk.kept(f"standing {scope.filters}", lambda: standings_of(marts))
 
 
 def state_changes(desk: Desk, scope: Scope) -> pl.DataFrame:
@@ -89,7 +80,7 @@ def back_test(desk: Desk, scope: Scope) -> pl.DataFrame:
     marts = desk.marts(scope)
     return desk.kept(
         f"back-test {scope.filters}",
-        lambda: false_lapses(order_rows(marts).lazy(), desk.as_of, segment=_segments(desk)),
+        lambda: false_lapses(order_rows(marts).lazy(), desk.as_of, segment=rhythm_segments(desk.whole)),
     )
 
 
@@ -235,7 +226,9 @@ def seasons_that_stand_out(desk: Desk, scope: Scope) -> pl.DataFrame:
 
     def made() -> pl.DataFrame:
         orders = order_rows(marts).lazy()
-        found = standing_out(seasonal(orders, desk.as_of), orders, desk.as_of)
+        found = standing_out(
+            seasonal(orders, desk.as_of), orders, desk.as_of, segment=rhythm_segments(desk.whole)
+        )
         return found.filter("stands_out")
 
     return desk.kept(f"seasons {scope.filters}", made)

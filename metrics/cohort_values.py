@@ -6,7 +6,8 @@ import polars as pl
 
 from metrics.frames import Marts
 from metrics.money import amounts
-from metrics.periods import Grain
+from metrics.periods import Grain, Window
+from metrics.relations import RELATIONS
 from metrics.selection import Missing
 
 CellValue = Literal[
@@ -66,14 +67,17 @@ def layer_cake(lives: pl.DataFrame) -> pl.DataFrame:
 
 
 def acquisition_costs(marts: Marts, grain: Grain) -> pl.DataFrame:
-    """What was spent on acquisition by period: period, spent (exact). Raises Missing without such spend."""
-    rows = marts.frame("spending")
+    """What was spent on acquisition by period: period, spent (exact).
+
+    Raises Missing without such spend, and where it is not recorded for the selected customers alone.
+    """
+    rows = marts.rows(RELATIONS["spend"], Window(), frozenset({"spent_on", "purpose", "amount"}))
     bought = rows.filter(pl.col("purpose").cast(pl.String) == "acquisition")
     if bought.is_empty():
         fault = "no source gives `spend` on acquisition"
         raise Missing(fault)
-    period = marts.calendar.codes(pl.col("spent_on"), grain).alias("period")
-    return bought.group_by(period).agg(pl.col("amount").sum().alias("spent")).sort("period")
+    period = marts.calendar.codes(pl.col("spent_on"), grain)
+    return bought.group_by(period.alias("period")).agg(pl.col("amount").sum().alias("spent")).sort("period")
 
 
 def payback(table: pl.DataFrame, costs: pl.DataFrame) -> pl.DataFrame:

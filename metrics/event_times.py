@@ -1,4 +1,4 @@
-"""Times until something happens to a customer: the second order, the second category, the end of a contract.
+"""Times until something happens to a customer: a second order, a second category, a lapse, a contract's end.
 
 A life that has not met its event is censored on the as-of day.
 """
@@ -11,31 +11,29 @@ from metrics.frames import Marts
 from metrics.lapse import second_order_lives
 from metrics.periods import Window
 from metrics.relations import RELATIONS
+from metrics.standings import order_rows, standings
 
-Event = Literal["second_order", "second_category", "contract_end"]
-EVENTS: Final[tuple[Event, ...]] = ("second_order", "second_category", "contract_end")
+Event = Literal["second_order", "second_category", "lapse", "contract_end"]
+EVENTS: Final[tuple[Event, ...]] = ("second_order", "second_category", "lapse", "contract_end")
 
 
 def lives_until(marts: Marts, event: Event) -> pl.DataFrame:
     """One row a customer with a beginning, sorted: customer, duration (days), observed, began_on.
 
-    The second order counts from the first, the second category likewise; the end of a contract from the first
-    day under one to the first day without any, contracts that overlap or follow each other joined. Raises
-    Missing where no source gives it.
+    The second order counts from the first, the second category likewise; a lapse is the day on which the
+    silence that lasts today became longer than the own rhythm or season allows (`metrics.lapse`); the end of
+    a contract counts from the first day under one to the first day without any, contracts that overlap or
+    follow each other joined. Raises Missing where no source gives it.
     """
     match event:
         case "second_order":
             return second_order_lives(order_rows(marts).lazy(), marts.as_of)
         case "second_category":
             return _second_category(marts)
+        case "lapse":
+            return _lapse(marts)
         case "contract_end":
             return _contract_end(marts)
-
-
-def order_rows(marts: Marts, columns: frozenset[str] = frozenset()) -> pl.DataFrame:
-    """The order rows of the selection by customer and day, with further columns, amounts in units."""
-    wanted = frozenset({"ordered_on", "orders"}) | columns
-    return marts.rows(RELATIONS["orders"], Window(), wanted, exact=frozenset())
 
 
 def _second_category(marts: Marts) -> pl.DataFrame:
@@ -49,6 +47,13 @@ def _second_category(marts: Marts) -> pl.DataFrame:
         pl.col("ordered_on").sort().get(1, null_on_oob=True).alias("second_on"),
     )
     return _lives(days, marts)
+
+
+def _lapse(marts: Marts) -> pl.DataFrame:
+    rows = order_rows(marts).filter(pl.col("orders") > 0, pl.col("customer").is_not_null())
+    firsts = rows.group_by("customer").agg(pl.col("ordered_on").min().alias("first_on"))
+    judged = standings(marts).select("customer", second_on="lapses_on")
+    return _lives(firsts.join(judged, on="customer"), marts)
 
 
 def _contract_end(marts: Marts) -> pl.DataFrame:

@@ -13,7 +13,16 @@ from metrics.definitions import Computed, Unit
 from metrics.event_times import Event
 from metrics.lives import Back, Start
 
-CohortFigure = Literal["rate", "net_retention", "revenue", "orders_per_customer", "customer_value"]
+CohortFigure = Literal[
+    "rate",
+    "customers",
+    "net_retention",
+    "revenue",
+    "orders_per_customer",
+    "margin",
+    "customer_value",
+    "paid_back",
+]
 LifecycleFigure = Literal[
     "active", "new", "retained", "reactivated", "churned", "dormant", "lost", "quick_ratio", "lost_share"
 ]
@@ -22,10 +31,13 @@ RevenueFigure = Literal["net_retention", "gross_retention", "logo_churn", "logo_
 
 _COHORT: Final = {
     "rate": "active customers of the cohorts / their customers",
+    "customers": "active customers of the cohorts",
     "net_retention": "net amount of the cohorts / their net amount at age 0",
     "revenue": "net amount of the cohorts",
     "orders_per_customer": "orders of the cohorts / their customers",
+    "margin": "margin of the cohorts so far",
     "customer_value": "margin of the cohorts so far / their customers",
+    "paid_back": "margin of the cohorts so far / what was spent to win them",
 }
 _LIFECYCLE: Final = {
     "quick_ratio": "(new + reactivated) / churned",
@@ -46,10 +58,12 @@ _REVENUE: Final = {
 }
 _UNITS: Final[Mapping[str, tuple[Unit, ...]]] = {
     **dict.fromkeys(("rate", "lost_share", "met", "waiting", "logo_churn", "logo_retention"), ("rate",)),
-    **dict.fromkeys(("revenue", "customer_value", "mrr"), ("money",)),
-    **dict.fromkeys(("net_retention", "gross_retention"), ("rate", "ratio")),
+    **dict.fromkeys(("revenue", "margin", "customer_value", "mrr"), ("money",)),
+    **dict.fromkeys(("net_retention", "gross_retention", "paid_back"), ("rate", "ratio")),
     **dict.fromkeys(("orders_per_customer", "quick_ratio"), ("ratio",)),
-    **dict.fromkeys(("active", "new", "retained", "reactivated", "churned", "dormant", "lost"), ("count",)),
+    **dict.fromkeys(
+        ("customers", "active", "new", "retained", "reactivated", "churned", "dormant", "lost"), ("count",)
+    ),
     **dict.fromkeys(("median_days", "mean_days"), ("days",)),
 }
 _SILENT: Final = ("dormant", "lost", "lost_share")
@@ -64,7 +78,7 @@ _IN_CATEGORY: Final = ("baskets", ("customer", "ordered_on", "category", "purcha
 _AMOUNTS: Final = {
     "net_retention": ("net_amount",),
     "revenue": ("net_amount",),
-    "customer_value": ("net_amount", "margin"),
+    **dict.fromkeys(("margin", "customer_value", "paid_back"), ("net_amount", "margin")),
 }
 """What the events of lives read, and what the values of cohorts add to it."""
 
@@ -72,8 +86,8 @@ _AMOUNTS: Final = {
 class CohortRetention(Computed):
     """What cohorts do some periods after they began: those whose cell closes in the period asked for.
 
-    All of them together, weighted by their customers. Cohorts that may hold customers from before the data
-    are left out and counted as excluded.
+    All of them together, weighted by their customers unless `mean` says otherwise. Cohorts that may hold
+    customers from before the data are left out and counted as excluded.
     """
 
     kind: Literal["cohort_retention"]
@@ -97,10 +111,16 @@ class CohortRetention(Computed):
     base: Literal["first", "previous"] = Field(
         "first", description="A share of the cohort, or over those active in the period before."
     )
+    mean: Literal["weighted", "simple"] = Field(
+        "weighted", description="All customers together, or the plain mean of the rates of the cohorts."
+    )
     value: CohortFigure = Field("rate", description="What is shown of the cell.")
 
     @model_validator(mode="after")
     def _fits(self) -> "CohortRetention":
+        if self.mean == "simple" and self.value != "rate":
+            fault = f"a simple mean is one of rates, not of `{self.value}`"
+            raise Fault(fault, "Remove `mean`, or `value`", at=("mean",))
         if self.until_age is None:
             return self
         if self.until_age < self.age:
@@ -129,6 +149,8 @@ class CohortRetention(Computed):
             found[table] = (*columns, *amounts)
         if self.start_category or self.back_category:
             found["baskets"] = ("category",)
+        if self.value == "paid_back":
+            found["spend"] = ("spent_on", "purpose", "amount")
         return found
 
     @property
@@ -150,6 +172,11 @@ class Lifecycle(Computed):
         0.9, gt=0, lt=1, description="The part of the own gaps that silence must outlast to mean lost."
     )
     min_gaps: int = Field(3, ge=1, description="Fewer gaps than this, and the rhythm of all counts alone.")
+    rhythm_of: str = Field(
+        "channel",
+        description="The attribute towards whose value's rhythm the own one is drawn; that of all customers "
+        "where the data have no such attribute.",
+    )
 
     @property
     def formula(self) -> str:
@@ -174,7 +201,10 @@ class Survival(Computed):
     """How long customers who began in the period take until an event, censored where it has not come yet."""
 
     kind: Literal["survival"]
-    event: Event = Field(description="The second order, a second category, or the end of the contract.")
+    event: Event = Field(
+        description="The second order, a second category, a lapse (silence beyond the own rhythm) or the end "
+        "of the contract."
+    )
     value: SurvivalFigure = Field(
         "met", description="The share who have met it by `days` or still wait, or days in the middle or mean."
     )

@@ -7,11 +7,11 @@ from typing import Final, assert_never
 import polars as pl
 
 from metrics.beginnings import beginning
-from metrics.cohort_values import valued
-from metrics.event_times import lives_until, order_rows
+from metrics.cohort_values import acquisition_costs, valued
+from metrics.event_times import lives_until
 from metrics.frames import Marts
 from metrics.intervals import wilson
-from metrics.lapse import standing, stocks
+from metrics.lapse import stocks
 from metrics.lifecycle import flows
 from metrics.lives import Events, kept_lives
 from metrics.periods import Grain, Window
@@ -26,6 +26,7 @@ from metrics.retention_definitions import (
     RevenueRetention,
     Survival,
 )
+from metrics.standings import order_rows, standings
 from metrics.survival import life_table, median_survival, restricted_mean, survival_at
 
 NO_COHORT: Final = "no cohort's period closes in this period"
@@ -83,16 +84,22 @@ def closing_cells(definition: CohortRetention, marts: Marts, window: Window) -> 
     closed = table.filter(pl.col("age") == definition.age, pl.col("complete")).join(
         first, on="cohort", how="left"
     )
+    if definition.value == "paid_back":
+        spent = acquisition_costs(marts, cohorts.grain).rename({"period": "cohort"})
+        closed = closed.join(spent, on="cohort")
     period = marts.calendar.codes(pl.col("closes_on"), window.grain)
     return closed.with_columns(period=period)
 
 
 _QUOTIENTS: Final = {
     "rate": ("active", "base"),
+    "customers": ("active", None),
     "net_retention": ("revenue", "first_amount"),
     "revenue": ("revenue", None),
     "orders_per_customer": ("orders", "size"),
+    "margin": ("margin", None),
     "customer_value": ("margin", "size"),
+    "paid_back": ("margin", "spent"),
 }
 
 
@@ -119,6 +126,8 @@ def _quotient(definition: CohortRetention, part: pl.DataFrame, above: str, below
     bottom = float(part[below].sum() or 0)
     if bottom <= 0:
         return Point(None, n, reason="nobody to come back" if below == "base" else "nothing to divide by")
+    if definition.mean == "simple":
+        return Point(float((part["active"] / part["base"]).mean() or 0.0), n)  # type: ignore[arg-type]  # a number
     if definition.value != "rate" or definition.base == "previous":
         return Point(top / bottom, n)
     lower, upper = wilson([top], [bottom])
@@ -146,9 +155,18 @@ def _lifecycle(definition: Lifecycle, marts: Marts, window: Window) -> dict[int,
     return found
 
 
+def judged_by(definition: Lifecycle, marts: Marts) -> pl.DataFrame:
+    """Where every customer stands by the definition's rhythm."""
+    return standings(
+        marts,
+        quantile=definition.quantile,
+        min_gaps=definition.min_gaps,
+        rhythm_of=definition.rhythm_of,
+    )
+
+
 def _silent(definition: Lifecycle, marts: Marts, window: Window) -> dict[int, Point]:
-    orders = order_rows(marts).lazy()
-    judged = standing(orders, marts.as_of, quantile=definition.quantile, min_gaps=definition.min_gaps)
+    orders, judged = order_rows(marts).lazy(), judged_by(definition, marts)
     table = stocks(orders, judged, marts.calendar, window.grain, list(window.periods))
     found = {}
     for row in table.iter_rows(named=True):

@@ -1,19 +1,19 @@
 """The customers behind figures that follow customers through time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 import polars as pl
 
 from metrics.cohort_lists import cell_customers
-from metrics.event_times import order_rows
 from metrics.frames import Marts
-from metrics.lapse import silent_at, standing
+from metrics.lapse import silent_at
 from metrics.lifecycle import states
-from metrics.periods import Window
+from metrics.periods import Calendar, Window
 from metrics.points import check_periods
 from metrics.recurring import mrr_on
+from metrics.retention import Cohorts
 from metrics.retention_definitions import (
     CohortRetention,
     Followed,
@@ -28,8 +28,10 @@ from metrics.retention_figures import (
     cohorts_of,
     compared_days,
     contracts_of,
+    judged_by,
     panel_until,
 )
+from metrics.standings import order_rows
 
 
 def followed_customers(definition: Followed, marts: Marts, window: Window) -> pl.DataFrame:
@@ -70,25 +72,47 @@ def _of_cohorts(definition: CohortRetention, marts: Marts, window: Window) -> pl
         pl.col("period") == window.last, ~pl.col("young_history")
     )
     every = cohort_lives(marts, cohorts)
-    parts = [
-        cell_customers(every, cohorts, marts.calendar, cohort, definition.age) for cohort in cells["cohort"]
-    ]
     now = marts.calendar.code(marts.as_of, cohorts.grain)
-    empty = cell_customers(every, cohorts, marts.calendar, now, definition.age).clear()
-    rows = pl.concat([empty, *parts])
-    one = pl.lit(1, pl.Int64)
-    quotients = {
-        "rate": (pl.col("counted").cast(pl.Int64), one),
+    none = _members(definition, every, cohorts, marts.calendar, {"cohort": now})
+    parts = [
+        _members(definition, every, cohorts, marts.calendar, cell) for cell in cells.iter_rows(named=True)
+    ]
+    rows = pl.concat([none.clear(), *parts], how="vertical_relaxed")
+    return rows.group_by("customer").agg(pl.all().sum())
+
+
+def _members(
+    definition: CohortRetention,
+    every: pl.DataFrame,
+    cohorts: Cohorts,
+    calendar: Calendar,
+    cell: Mapping[str, Any],
+) -> pl.DataFrame:
+    """The customers of a cell with their part of the figure: `value`, or numerator and denominator."""
+    rows = cell_customers(every, cohorts, calendar, cell["cohort"], definition.age)
+    one, counted = pl.lit(1, pl.Int64), pl.col("counted").cast(pl.Int64)
+    asked = one
+    if definition.base == "previous":
+        before = cell_customers(every, cohorts, calendar, cell["cohort"], definition.age - 1)
+        rows = rows.join(before.select("customer", before="counted"), on="customer", how="left")
+        asked = pl.col("before").cast(pl.Int64)
+    if definition.mean == "simple":
+        weight = 1 / cell.get("base", 1)
+        counted, asked = counted * weight, asked * weight
+    columns = {
+        "rate": (counted, asked),
+        "customers": (counted, None),
         "net_retention": (pl.col("net_amount"), pl.col("first_amount")),
+        "revenue": (pl.col("net_amount"), None),
         "orders_per_customer": (pl.col("orders"), one),
+        "margin": (pl.col("so_far"), None),
         "customer_value": (pl.col("so_far"), one),
+        "paid_back": (pl.col("so_far"), pl.lit(float(cell.get("spent", 0)) / max(cell.get("size", 1), 1))),
     }
-    if definition.value == "revenue":
-        columns = [pl.col("net_amount").alias("value")]
-    else:
-        above, below = quotients[definition.value]
-        columns = [above.alias("numerator"), below.alias("denominator")]
-    return rows.select("customer", *columns).group_by("customer").agg(pl.all().sum())
+    above, below = columns[definition.value]
+    if below is None:
+        return rows.select("customer", above.alias("value"))
+    return rows.select("customer", above.alias("numerator"), below.alias("denominator"))
 
 
 _ACTIVE: Final = ("new", "retained", "reactivated")
@@ -97,8 +121,7 @@ _ACTIVE: Final = ("new", "retained", "reactivated")
 def _of_lifecycle(definition: Lifecycle, marts: Marts, window: Window) -> pl.DataFrame:
     check_periods(window, all_time=False)
     calendar, code = marts.calendar, window.last
-    orders = order_rows(marts).lazy()
-    judged = standing(orders, marts.as_of, quantile=definition.quantile, min_gaps=definition.min_gaps)
+    orders, judged = order_rows(marts).lazy(), judged_by(definition, marts)
     gone = [
         silent_at(orders, judged, calendar.end(each, window.grain)).filter("lost")["customer"]
         for each in (code - 1, code)

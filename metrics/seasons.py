@@ -98,7 +98,9 @@ def _repeated(orders: pl.DataFrame) -> pl.DataFrame:
     return repeated.sort("customer").select(_SEASONAL.keys()).cast(pl.Schema(_SEASONAL))
 
 
-def standing_out(seasons: pl.DataFrame, orders: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+def standing_out(
+    seasons: pl.DataFrame, orders: pl.LazyFrame, as_of: date, *, segment: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Which months have more seasonal customers than chance and the seasons of the market make.
 
     Who begins in a busy month and comes back a year later need not be a shopper of that month. So the later
@@ -106,10 +108,11 @@ def standing_out(seasons: pl.DataFrame, orders: pl.LazyFrame, as_of: date) -> pl
     customers who began in other seasons order, and the seasonal customers counted again (the mean of several
     draws). How many of the drawn ones are found in truth is told by the months that are no neighbours; the
     rest is tested (binomial, one-sided; Holm over the months). A month stands out with p below 0.01 and twice
-    the expected. One row a month: month, customers, expected, p_value, stands_out.
+    the expected. `segment` (customer, segment): segments have a market each. One row a month: month,
+    customers, expected, p_value, stands_out.
     """
     found = _by_season(seasons)
-    drawn = _drawn(orders, as_of) if len(seasons) else np.zeros(12)
+    drawn = _drawn(orders, as_of, segment) if len(seasons) else np.zeros(12)
     beside, others = (each.sum() - _around(each) for each in (found.astype(np.float64), drawn))
     expected = np.divide(drawn * beside, others, out=np.zeros(12), where=others > 0)
     share = np.divide(drawn, drawn + others, out=np.ones(12), where=others > 0)
@@ -132,26 +135,39 @@ def _around(counts: Floats) -> Floats:
     return np.asarray(counts + np.roll(counts, 1) + np.roll(counts, -1), dtype=np.float64)
 
 
-def _drawn(orders: pl.LazyFrame, as_of: date) -> Floats:
+def _drawn(orders: pl.LazyFrame, as_of: date, segment: pl.DataFrame | None) -> Floats:
     """By season, how many customers are called seasonal when later orders fall where the market's fall."""
     day = pl.col("ordered_on")
     month = (day.dt.year().cast(pl.Int64) * 12 + day.dt.month() - 1).alias("month")
     bought = orders.filter(pl.col("orders") > 0, pl.col("customer").is_not_null(), day <= as_of)
-    rows = bought.select(pl.col("customer").cast(pl.Int64), month).sort("customer", "month").collect()
-    begins = np.diff(rows["customer"].to_numpy(), prepend=-1) != 0
+    rows = bought.select("customer", month).collect()
+    draws = max(1, min(_DRAWS, _MOST_DRAWN // len(rows)))
+    if segment is None:
+        markets = [rows]
+    else:
+        theirs = segment.select("customer", "segment")
+        markets = rows.join(theirs, on="customer", how="left").partition_by("segment", include_key=False)
+    last = as_of.year * 12 + as_of.month - 1
+    counts = np.stack([_drawn_of(market, last, draws) for market in markets])
+    return np.asarray(counts.sum(axis=0) / draws, dtype=np.float64)
+
+
+def _drawn_of(rows: pl.DataFrame, last: int, draws: int) -> Floats:
+    """The sum of several draws within one market; `rows`: customer and month of every order."""
+    rows = rows.sort("customer", "month")
+    begins = np.diff(rows["customer"].to_numpy().astype(np.int64), prepend=-1) != 0
     months = rows["month"].to_numpy()
-    start, size = int(months.min()), as_of.year * 12 + as_of.month - int(months.min())
+    start, size = int(months.min()), last - int(months.min()) + 1
     first = months[begins][np.cumsum(begins) - 1] - start
     pairs = np.bincount(first * size + months - start, minlength=size * size).reshape(size, size)
     begun = np.bincount(first[begins], minlength=size)
-    draws = max(1, min(_DRAWS, _MOST_DRAWN // len(rows)))
     chances = _chances(begun, pairs - np.diag(begun), start)
     random = np.random.default_rng(1)
     total = np.zeros(12)
     for _draw in range(draws):
         anew = np.where(begins, first, _placed(first, random.random(len(first)), chances)) + start
         total += _by_season(_called(rows.with_columns(month=anew % 12, year=anew // 12)))
-    return total / draws
+    return total
 
 
 def _chances(begun: Ints, later: Ints, start: int) -> Floats:

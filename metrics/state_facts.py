@@ -8,15 +8,14 @@ import polars as pl
 
 from connectors.tables import MONEY
 from metrics.customer_facts import CUSTOMER, Fact, Family
-from metrics.event_times import order_rows
 from metrics.frames import Marts
-from metrics.lapse import standing
 from metrics.lifetime.candidates import fit_table, fits
 from metrics.lifetime.gammagamma import GammaGamma
 from metrics.lifetime.gates import gates
 from metrics.lifetime.history import compress, history_of_customers
 from metrics.lifetime.values import Terms, customer_values
 from metrics.patterns import PATTERNS, busiest, movements
+from metrics.standings import order_rows, standings
 
 STATES: Final = ("prospect", "new", "active", "returning", "due", "lost")
 """The states of a customer on a day, in the order of a life; see `_state`."""
@@ -85,18 +84,9 @@ _MOVEMENT: Final[Mapping[str, Fact]] = {
 }
 
 
-def _judged(marts: Marts) -> pl.DataFrame:
-    people = marts.frame("customer_summary")
-    channels = "channel" in people.columns and people["channel"].count() > 0
-    segment = (
-        people.select(CUSTOMER, pl.col("channel").cast(pl.String).alias("segment")) if channels else None
-    )
-    return standing(order_rows(marts).lazy(), marts.as_of, segment=segment)
-
-
 def _lifecycle(marts: Marts, _names: frozenset[str]) -> pl.DataFrame:
     people = marts.frame("customer_summary").select(CUSTOMER, "first_order_on")
-    judged = people.join(_judged(marts), on=CUSTOMER, how="left", maintain_order="left")
+    judged = people.join(standings(marts), on=CUSTOMER, how="left", maintain_order="left")
     back = judged.join(_came_back(marts), on=CUSTOMER, how="left", maintain_order="left")
     return back.with_columns(_state(marts).cast(pl.Enum(STATES)).alias("lifecycle"))
 

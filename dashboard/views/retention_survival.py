@@ -32,11 +32,13 @@ KEY: Final = "retention"
 EVENTS: Final[Mapping[Event, str]] = {
     "second_order": later("Second order"),
     "second_category": later("Second category"),
+    "lapse": later("Silence beyond the own rhythm"),
     "contract_end": later("End of the contract"),
 }
 WITHOUT: Final[Mapping[Event, str]] = {
     "second_order": later("Share without a second order"),
     "second_category": later("Share still in one category"),
+    "lapse": later("Share not lapsed"),
     "contract_end": later("Share still under contract"),
 }
 FACTS: Final[Mapping[str, str]] = {

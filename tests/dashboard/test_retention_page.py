@@ -122,7 +122,7 @@ def test_the_bars_and_their_list_count_the_same_customers(opened, texts):
     assert f"{gone} customers" in said
 
 
-@pytest.mark.parametrize("event", ["second_category", "contract_end"])
+@pytest.mark.parametrize("event", ["second_category", "lapse", "contract_end"])
 def test_survival_events(opened, texts, event):
     page = opened("Survival", split="Region")
     page = select(page, "event").set_value(event).run()

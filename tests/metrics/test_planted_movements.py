@@ -98,7 +98,8 @@ def test_december_stands_out_and_in_the_control_no_month_does(planted, plain):
     months = []
     for marts, _labels in (planted, plain):
         orders = marts.frame("orders").lazy()
-        found = standing_out(seasonal(orders, marts.as_of), orders, marts.as_of)
+        channels = marts.frame("customer_summary").select("customer", segment="channel")
+        found = standing_out(seasonal(orders, marts.as_of), orders, marts.as_of, segment=channels)
         months.append(found.filter("stands_out")["month"].to_list())
     assert months == [[12], []]
 

@@ -1,7 +1,8 @@
 """Definitions that follow customers through time: SQL, tile = list, published numbers, refusals."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
+from typing import get_args
 
 import duckdb
 import polars as pl
@@ -13,13 +14,22 @@ from config.documents import Document
 from config.load import Located
 from metrics.catalog import Catalog, catalog
 from metrics.definitions import Derived, Ratio
+from metrics.event_times import lives_until
 from metrics.figures import compute
 from metrics.frames import Marts
 from metrics.lists import customers_behind
 from metrics.marts import build
 from metrics.periods import Calendar, Grain, Window
-from metrics.retention_definitions import CohortRetention, Followed, Lifecycle, RevenueRetention, Survival
+from metrics.retention_definitions import (
+    CohortFigure,
+    CohortRetention,
+    Followed,
+    Lifecycle,
+    RevenueRetention,
+    Survival,
+)
 from metrics.selection import Missing, Selection
+from metrics.standings import standings
 
 CALENDAR = Calendar()
 SAID = {"name": "figure", "label": "Figure", "description": "One.", "unit": "rate"}
@@ -71,14 +81,25 @@ def test_the_list_adds_up_to_the_figure(shipped, shop_marts, selection):
 
 
 @pytest.mark.parametrize(
-    "value", ["rate", "net_retention", "revenue", "orders_per_customer", "customer_value"]
+    "choices",
+    [
+        *({"value": value} for value in get_args(CohortFigure) if value != "paid_back"),
+        {"base": "previous"},
+        {"mean": "simple"},
+        {"window": "rolling"},
+        {"returns": "on_or_after"},
+        {"until_age": 3},
+        {"grain": "quarter", "mean": "simple"},
+    ],
 )
-def test_every_value_of_cohorts_adds_up(value):
-    definition, marts = cohort(age=1, value=value), shop(random_rows(), date(2024, 8, 31))
-    rows = figures(definition, marts)
-    people = customers_behind(one(definition), "figure", marts, MONTH)
-    assert rows["value"].null_count() == 0
-    for row in rows.iter_rows(named=True):
+def test_every_cohort_figure_adds_up(choices):
+    definition, marts = cohort(age=1, **choices), shop(random_rows(), date(2024, 8, 31))
+    window = Window(Grain.QUARTER, 2024 * 4 + 1) if choices.get("grain") else MONTH
+    rows = figures(definition, marts, window)
+    people = customers_behind(one(definition), "figure", marts, window)
+    known = rows.drop_nulls("value")
+    assert len(known)
+    for row in known.iter_rows(named=True):
         sums = {name: float(total) for name, total in sums_of(people, row["period"]).items()}
         expected = sums["value"] if "value" in sums else sums["numerator"] / sums["denominator"]
         assert expected == pytest.approx(row["value"])
@@ -275,3 +296,51 @@ def test_small_figures_are_hidden(shop_marts):
     assert {reason for reason in rows["reason"] if "too few" in reason} <= {
         "fewer than 1000000, too few to show"
     }
+
+
+def test_a_simple_mean_of_rates():
+    """Of two who began in January one is back after a month, of one in February one: 3 / 4, or 2 / 3."""
+    rows = [("a", date(2024, 1, 1)), ("b", date(2024, 1, 1)), ("a", date(2024, 2, 1))]
+    rows += [("c", date(2024, 2, 1)), ("c", date(2024, 3, 1))]
+    quarter, marts = Window(Grain.QUARTER, 2024 * 4), shop(rows, date(2024, 3, 31))
+    means = [
+        figures(cohort(age=1, grain="month", mean=mean), marts, quarter)["value"].item()
+        for mean in ("simple", "weighted")
+    ]
+    assert means == pytest.approx([3 / 4, 2 / 3])
+
+
+def test_what_was_spent_is_paid_back():
+    """Two customers won in January for 25 have brought 10 each by its end, and 10 more a month later."""
+    rows = [("a", date(2024, 1, 1)), ("b", date(2024, 1, 9)), ("a", date(2024, 2, 1))]
+    spend = pl.DataFrame(
+        {"spent_on": [date(2024, 1, 1)], "purpose": ["acquisition"], "amount": [25], "channel": ["all"]}
+    ).with_columns(pl.col("amount").cast(pl.Decimal(18, 4)))
+    made = build({"order_lines": lines(rows).lazy(), "spend": spend.lazy()}, CALENDAR, date(2024, 2, 29))
+    marts = Marts(made, CALENDAR, date(2024, 2, 29))
+    shares = [
+        figures(cohort(age=age, value="paid_back"), marts, Window(Grain.MONTH, 2024 * 12 + age))["value"][0]
+        for age in (0, 1)
+    ]
+    assert shares == pytest.approx([20 / 25, 30 / 25])
+    people = customers_behind(
+        one(cohort(age=1, value="paid_back")), "figure", marts, Window(Grain.MONTH, 2024 * 12 + 1)
+    )
+    assert float(people["numerator"].sum()) / people["denominator"].sum() == pytest.approx(30 / 25)
+
+
+def test_a_filter_changes_nobodys_judgement(shop_marts):
+    """Who counts as lost among all is lost among those of the North, and nobody else is."""
+    whole = standings(shop_marts)
+    north = standings(shop_marts.select(Selection({"region": ("North",)})))
+    assert 0 < len(north) < len(whole)
+    assert north.rows() == whole.join(north.select("customer"), on="customer", how="semi").rows()
+
+
+def test_time_to_a_lapse():
+    """Every ten days four times, then silent: the limit is ten days, so the lapse is on the eleventh day."""
+    rows = [("a", date(2024, 1, 1) + timedelta(days=10 * at)) for at in range(5)]
+    lives = lives_until(shop(rows, date(2024, 3, 31)), "lapse").row(0, named=True)
+    assert (lives["duration"], lives["observed"]) == (51, True)
+    lives = lives_until(shop(rows, date(2024, 2, 15)), "lapse").row(0, named=True)
+    assert (lives["duration"], lives["observed"]) == (45, False)

@@ -59,6 +59,18 @@ def load(real_data, rapport, tmp_path_factory) -> Callable[..., Loaded]:
     return loaded
 
 
+@pytest.fixture(scope="session")
+def cdnow(load) -> Loaded:
+    """Every row is an order."""
+    return load("cdnow")
+
+
+@pytest.fixture(scope="session")
+def retail(load) -> Loaded:
+    """Every invoice line as it is."""
+    return load("online_retail")
+
+
 def insert(text: str, after: str, lines: str) -> str:
     """`lines` put below the only line that ends with `after`, with its indentation."""
     found = [line for line in text.splitlines() if line.endswith(after)]

@@ -13,12 +13,6 @@ MARCH = [7248, 1032, 752, 756, 674, 564, 561, 579, 634, 569, 464, 472, 678, 420,
 
 
 @pytest.fixture(scope="session")
-def cdnow(load):
-    """Every row is an order."""
-    return load("cdnow")
-
-
-@pytest.fixture(scope="session")
 def by_day(load):
     """The rows of one customer and day are one order."""
 

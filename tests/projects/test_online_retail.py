@@ -18,12 +18,6 @@ DECEMBER_2010 = "first_order_on <= DATE '2010-12-31'"
 
 
 @pytest.fixture(scope="session")
-def retail(load):
-    """Every invoice line as it is."""
-    return load("online_retail")
-
-
-@pytest.fixture(scope="session")
 def clean(load, inserted):
     """Purchases of known customers alone."""
     return load("online_retail", lambda text: inserted(text, AFTER, CLEAN))

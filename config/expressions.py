@@ -19,7 +19,7 @@ from config.aggregates import AGGREGATES
 from config.casts import casting
 from config.functions import FUNCTIONS
 from config.operators import OPERATORS
-from config.parsing import KNOWN_AGGREGATES, KNOWN_FUNCTIONS, parse, refusal
+from config.parsing import KNOWN_AGGREGATES, KNOWN_FUNCTIONS, conditions, parse, refusal
 from config.terms import Builder, Compared, ExpressionError, Kind, Node, Scope
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "compile_aggregate",
     "compile_derived",
     "compile_expression",
+    "compile_parts",
     "compile_rule",
 ]
 
@@ -101,6 +102,26 @@ def compile_rule(
     frozenset({'loyal'})
     """
     return _compile(text, _scope(text, columns, groups), where, "condition")
+
+
+def compile_parts(
+    text: str, columns: Mapping[str, pl.DataType], groups: Mapping[str, pl.DataType]
+) -> list[tuple[Node, Compiled]]:
+    """The conditions that AND and OR join in a rule, each compiled by itself, with its node of the tree.
+
+    Raises ExpressionError.
+
+    >>> [part.columns for _, part in compile_parts("a > 1 OR b", {"a": pl.Int64(), "b": pl.Boolean()}, {})]
+    [frozenset({'a'}), frozenset({'b'})]
+    """
+    root, braces = parse(text)
+    found = []
+    for node in conditions(root):
+        scope = replace(_scope(text, columns, groups), braces=braces)
+        term = scope.of_kind(node, "condition")
+        used, referenced = frozenset(scope.used), frozenset(scope.referenced)
+        found.append((node, Compiled(term.expr, used, referenced, scope.words(node), term.dtype, term.kind)))
+    return found
 
 
 def column_kinds(text: str, columns: Collection[str], *, where: str = "") -> dict[str, Kind]:

@@ -64,6 +64,15 @@ def parse(text: str) -> tuple[Node, Mapping[int, str]]:
     return _checked([root for root in roots if root is not None]), braces
 
 
+def conditions(root: Node) -> list[Node]:
+    """The conditions that AND and OR join, from left to right; what stands under NOT is one of them."""
+    if isinstance(root, exp.Paren):
+        return conditions(root.this)
+    if isinstance(root, exp.And | exp.Or):
+        return [*conditions(root.left), *conditions(root.right)]
+    return [root]
+
+
 def _checked(roots: list[Any]) -> Node:
     if not roots:
         fault = "the expression is empty"

@@ -93,6 +93,12 @@ PAGES: Final[tuple[Page, ...]] = (
         later(
             "In how many categories customers buy, what goes together, who loses money, whom to offer what."
         ),
+        "segments",
+        later("Segments"),
+        "group_work",
+        later("Customers"),
+        "dashboard.views.segments",
+        later("Named groups of customers: build, compare, see how they overlap and move, export the list."),
     ),
     Page(
         "definitions",

@@ -17,8 +17,9 @@ from typing import Final
 import polars as pl
 
 from config.errors import Fault, Problem, unknown
-from config.expressions import Compiled, ExpressionError, compile_rule
+from config.expressions import Compiled, ExpressionError, compile_parts, compile_rule
 from config.load import Located
+from config.terms import Node
 from metrics.customer_facts import CUSTOMER, CustomerFacts, aligned
 from metrics.frames import Marts
 from metrics.measures import Compute, compiled
@@ -93,11 +94,25 @@ class SegmentBook:
 
     def holds(self, rule: Rule) -> pl.Series:
         """By customer number, for whom a rule holds that need not be one of the book's."""
+        return _selected(self.frame(rule), rule.condition.expr, self.facts.size)
+
+    def columns(self, rule: Rule) -> dict[str, pl.DataType]:
+        """Every column that a rule may name, with its type: the known facts and its own ones."""
+        own = {name: _dtype(measure) for name, (_fact, measure) in rule.own.items()}
+        return {**self.facts.dtypes, **own}
+
+    def frame(self, rule: Rule) -> pl.DataFrame:
+        """What a rule reads, one row a customer: facts, its own facts, and membership of other segments."""
         inside = [self.members(name).alias(name) for name in sorted(rule.nested)]
         own = [own_fact(self.facts, *fact).alias(name) for name, fact in rule.own.items()]
-        known = self.facts.frame(sorted(rule.facts)).get_columns()
-        frame = pl.DataFrame([*known, *inside, *own])
-        return _selected(frame, rule.condition.expr, self.facts.size)
+        return pl.DataFrame([*self.facts.frame(sorted(rule.facts)).get_columns(), *inside, *own])
+
+    def parts(self, rule: Rule) -> list[tuple[Node, pl.Series]]:
+        """The conditions that AND and OR join in a rule, and by customer number for whom each holds."""
+        groups = dict.fromkeys(rule.nested, pl.Boolean())
+        frame = self.frame(rule)
+        found = compile_parts(rule.segment.where, self.columns(rule), groups)
+        return [(node, _selected(frame, part.expr, self.facts.size)) for node, part in found]
 
     def on(self, day: date) -> "SegmentBook":
         """The same segments on an earlier day, over the facts of that day."""

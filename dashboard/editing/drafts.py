@@ -83,9 +83,12 @@ def draft_of(folder: Path, located: Located[Definition]) -> Draft:
     return Draft(file, text, head=f"{_ended(document.text)}\n", indent=indent)
 
 
-def cut(document: Document, name: str) -> Draft | None:
-    """The draft of a definition that stands in a file, on lines of its own; None when it does not."""
-    items = _items(document)
+def cut(document: Document, name: str, under: str = UNDER) -> Draft | None:
+    """The draft of a definition that stands in a file, on lines of its own; None when it does not.
+
+    `under` is the key of the list in which it stands.
+    """
+    items = _items(document, under)
     at = next((at for at, item in enumerate(items) if _name_of(item) == name), None)
     if at is None:
         return None
@@ -101,20 +104,20 @@ def cut(document: Document, name: str) -> Draft | None:
     return Draft(Path(document.path), _ended(text), head, tail, indent)
 
 
-def without(document: Document, name: str) -> str | None:
+def without(document: Document, name: str, under: str = UNDER) -> str | None:
     """The text of a file without one of its definitions; None when no other is left, or it cannot be cut."""
-    draft = cut(document, name)
-    if draft is None or len(_items(document)) == 1:
+    draft = cut(document, name, under)
+    if draft is None or len(_items(document, under)) == 1:
         return None
     lines = draft.head.splitlines(keepends=True)
     return "".join(lines[: _without_trailing_notes(lines, 0, len(lines))]) + draft.tail
 
 
-def _items(document: Document) -> Sequence[yaml.Node]:
+def _items(document: Document, under: str) -> Sequence[yaml.Node]:
     root = document.root
     if not isinstance(root, yaml.MappingNode):
         return ()
-    listed = (value for key, value in root.value if key.value == UNDER)
+    listed = (value for key, value in root.value if key.value == under)
     found = next(listed, None)
     return found.value if isinstance(found, yaml.SequenceNode) and not found.flow_style else ()
 
@@ -126,7 +129,7 @@ def _name_of(item: yaml.Node) -> str | None:
 
 
 def _indent_of(document: Document) -> str:
-    items = _items(document)
+    items = _items(document, UNDER)
     if not items:
         return ""
     line = document.text.splitlines()[items[0].start_mark.line]

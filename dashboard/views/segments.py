@@ -1,0 +1,56 @@
+"""Segments: the list of them, building one, comparing, overlap, migration, RFM and clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import streamlit as st
+
+from dashboard import data, state
+from dashboard.desk import Desk
+from dashboard.parts import filter_bar, markup, states
+from dashboard.parts.kpi_row import sentence
+from dashboard.state import Scope
+from dashboard.text import gettext as _
+from dashboard.text import later
+from dashboard.views import segments_builder, segments_list
+from metrics.selection import Missing
+
+SECTION: Final = "segments.section"
+
+Section = Callable[[Desk, Scope], None]
+SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
+    "list": (later("Segments"), segments_list.render),
+    "build": (later("Build"), segments_builder.render),
+}
+
+
+def render() -> None:
+    """Draw the section that is chosen, for the scope that the filter bar holds."""
+    desk, scope = data.desk(), state.scope()
+    caption = _("{n} segments \N{MIDDLE DOT} who belongs as of {day} \N{MIDDLE DOT} {who}")
+    who, day = ", ".join(desk.read.filters(scope)), desk.show.day(desk.as_of)
+    markup.head(_("Segments"), caption.format(n=len(desk.segments.book.rules), day=day, who=who))
+    filter_bar.ignored_note()
+    if scope.categories:
+        markup.notice(_("The filter on categories does not apply here: segments are of whole customers."))
+    chosen = _section()
+    try:
+        SECTIONS[chosen][1](desk, scope)
+    except Missing as missing:
+        states.empty("inventory_2", _("Nothing to show here"), sentence(str(missing)))
+
+
+def _section() -> str:
+    chosen = st.segmented_control(
+        _("Section"),
+        list(SECTIONS),
+        default=next(iter(SECTIONS)),
+        required=True,
+        format_func=lambda name: _(SECTIONS[name][0]),
+        key=SECTION,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return chosen or next(iter(SECTIONS))

@@ -93,6 +93,8 @@ PAGES: Final[tuple[Page, ...]] = (
         later(
             "In how many categories customers buy, what goes together, who loses money, whom to offer what."
         ),
+    ),
+    Page(
         "segments",
         later("Segments"),
         "group_work",

@@ -115,7 +115,7 @@ def test_a_broken_file_of_segments_is_told_and_the_others_serve(open_page, own, 
     page = open_page("segments", project=own)
     shown = " ".join(texts(page))
     assert "unknown fact" in shown
-    assert "segments.yaml:3:35" in shown
+    assert "segments.yaml:3:36" in shown
     assert "Did you mean" in shown
     assert "Good" in texts(page)
     page = build(open_page, own, "loyal")

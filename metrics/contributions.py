@@ -43,15 +43,36 @@ _SPLIT_BY_LINE: Final = frozenset({*LINE_SUMS, "net_amount", "margin", "customer
 
 
 @dataclass(frozen=True)
-class _Part:
-    """What one value of `by` brings: a above, b below (1 in sum over the parts of a plain sum), its rows."""
+class Part:
+    """What one value of `by` brings: `a` above, `b` below (0 for a plain sum), and its rows `n`."""
 
     a: Fraction = Fraction(0)
     b: Fraction = Fraction(0)
     n: int = 0
 
 
-_Parts = Mapping[str | None, _Part]
+@dataclass(frozen=True)
+class Split:
+    """A figure taken apart: scale * (sum of all a), for a quotient over (sum of all b)."""
+
+    parts: Mapping[str | None, Part]
+    scale: Fraction
+    is_quotient: bool
+
+    @property
+    def total(self) -> Fraction | None:
+        """The figure; None for a quotient with nothing below."""
+        above = sum((part.a for part in self.parts.values()), Fraction(0))
+        below = (
+            sum((part.b for part in self.parts.values()), Fraction(0)) if self.is_quotient else Fraction(1)
+        )
+        return self.scale * above / below if below else None
+
+    def of(self, part: Part) -> Fraction | None:
+        """The figure of one part alone."""
+        if not self.is_quotient:
+            return self.scale * part.a
+        return self.scale * part.a / part.b if part.b else None
 
 
 def contributions(
@@ -65,11 +86,39 @@ def contributions(
     twelve places). Windows are of one period each, their last one. Raises Fault for an unknown metric or
     column, Missing when the figure cannot be split so or when there is none in one of the windows.
     """
+    now, before = (split(catalog, name, marts, window, by) for window in (current, reference))
+    return effects(now, before)
+
+
+def split(catalog: Catalog, name: str, marts: Marts, window: Window, by: str) -> Split:
+    """A figure of a window's last period, taken apart by the values of `by`; raises as `contributions`."""
     marts.check_split(by)
     terms = _terms(name, catalog.plan(name))
-    now, before = (_parts(terms, marts, replace(window, count=1), by) for window in (current, reference))
+    parts = _parts(terms, marts, replace(window, count=1), by)
     _check_splits(terms, by)
-    return _frame(terms, now, before)
+    return Split(parts, terms.scale, terms.below is not None)
+
+
+def effects(now: Split, before: Split) -> pl.DataFrame:
+    """What each part contributed to the change from `before` to `now`; see `contributions`.
+
+    Raises Missing when there is no figure in one of them.
+    """
+    values = sorted({*now.parts, *before.parts}, key=lambda value: (value is None, value or ""))
+    pairs = {value: (now.parts.get(value, Part()), before.parts.get(value, Part())) for value in values}
+    if now.is_quotient:
+        found, sides = _quotient_effects(now.scale, pairs)
+    else:
+        found = {value: now.scale * (part.a - past.a) for value, (part, past) in pairs.items()}
+        sides = {}
+    rounded = _rounded(found)
+    rows = [
+        _row(value, (now.of(pair[0]), now.of(pair[1])), pair, rounded[value], sides.get(value))
+        for value, pair in pairs.items()
+    ]
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row").sort(
+        pl.col("effect").abs(), descending=True, maintain_order=True
+    )
 
 
 @dataclass(frozen=True)
@@ -142,7 +191,7 @@ def _check_splits(terms: _Terms, by: str) -> None:
             raise Missing(fault)
 
 
-def _parts(terms: _Terms, marts: Marts, window: Window, by: str) -> _Parts:
+def _parts(terms: _Terms, marts: Marts, window: Window, by: str) -> dict[str | None, Part]:
     """The quantities of each value of `by` in a window's last period."""
     grid = evaluated(Asked(terms.measures, before=int(terms.late)), marts, window, by)
     for reason in grid.reasons.values():
@@ -157,7 +206,7 @@ def _parts(terms: _Terms, marts: Marts, window: Window, by: str) -> _Parts:
     found = {}
     for at, value in enumerate(grid.cells["by"].filter(last).cast(pl.String).to_list()):
         total = sum((sign * _exact(column[at]) for sign, column in above), Fraction(0))
-        found[value] = _Part(total, _exact(base[at]) if base else Fraction(0), int(rests[at]))
+        found[value] = Part(total, _exact(base[at]) if base else Fraction(0), int(rests[at]))
     return found
 
 
@@ -165,26 +214,8 @@ def _exact(value: Decimal | float | None) -> Fraction:
     return Fraction(value or 0)
 
 
-def _frame(terms: _Terms, now: _Parts, before: _Parts) -> pl.DataFrame:
-    values = sorted({*now, *before}, key=lambda value: (value is None, value or ""))
-    pairs = {value: (now.get(value, _Part()), before.get(value, _Part())) for value in values}
-    if terms.below is None:
-        effects = {value: terms.scale * (part.a - past.a) for value, (part, past) in pairs.items()}
-        sides: Mapping[str | None, Fraction | None] = {}
-    else:
-        effects, sides = _quotient_effects(terms.scale, pairs)
-    rounded = _rounded(effects)
-    rows = [
-        _row(value, part, past, rounded[value], sides.get(value), terms)
-        for value, (part, past) in pairs.items()
-    ]
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row").sort(
-        pl.col("effect").abs(), descending=True, maintain_order=True
-    )
-
-
 def _quotient_effects(
-    scale: Fraction, pairs: Mapping[str | None, tuple[_Part, _Part]]
+    scale: Fraction, pairs: Mapping[str | None, tuple[Part, Part]]
 ) -> tuple[dict[str | None, Fraction], dict[str | None, Fraction | None]]:
     """The effect of each part, and the `rate` side of it where the part has a quotient in both periods."""
     base, past_base = (sum((pair[at].b for pair in pairs.values()), Fraction(0)) for at in (0, 1))
@@ -212,14 +243,12 @@ def _rounded(effects: Mapping[str | None, Fraction]) -> dict[str | None, Decimal
 
 
 def _row(
-    value: str | None, now: _Part, past: _Part, effect: Decimal, rate: Fraction | None, terms: _Terms
+    value: str | None,
+    figures: tuple[Fraction | None, Fraction | None],
+    pair: tuple[Part, Part],
+    effect: Decimal,
+    rate: Fraction | None,
 ) -> Sequence[object]:
-    figures = [_figure(part, terms) for part in (now, past)]
+    shown = [None if figure is None else float(figure) for figure in figures]
     sides = [None, None] if rate is None else [float(rate), float(Fraction(effect) - rate)]
-    return [value, *figures, effect, *sides, now.n, past.n]
-
-
-def _figure(part: _Part, terms: _Terms) -> float | None:
-    if terms.below is None:
-        return float(terms.scale * part.a)
-    return float(terms.scale * part.a / part.b) if part.b else None
+    return [value, *shown, effect, *sides, pair[0].n, pair[1].n]

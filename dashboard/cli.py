@@ -164,6 +164,30 @@ def init(
 
 
 @app.command()
+def snapshot(
+    report: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A report of reports.yaml; default: executive.")
+    ] = None,
+    page: Annotated[list[str] | None, typer.Option(metavar="PAGE", help="Single pages instead.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also write it here; it always stays in the project.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Title; default: that of the report.")] = None,
+    by: Annotated[str, typer.Option(help="Who makes it.")] = "",
+    as_zip: Annotated[bool, typer.Option("--zip", help="One zip in DIR instead of a folder.")] = False,
+    project: Folder = None,
+    store: StoreFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Keep pages as files that open anywhere: HTML, PDF, Excel, Parquet, with their definitions."""
+    from dashboard.commands.snapshot import Order
+    from dashboard.commands.snapshot import snapshot as make_snapshot
+
+    order = Order(report, tuple(page or ()), out, title, by, as_zip)
+    make_snapshot(project, store, order, as_json=as_json, now=_now())
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the new project.")],
     customers: Annotated[int, typer.Option(min=1, help="Customers to generate.")] = 20_000,

@@ -98,6 +98,7 @@ class Table(Frozen):
     total: Texts | None = None
     heat: tuple[tuple[float | None, ...], ...] = ()
     missing: int = 0
+    has_frame: bool = False
     frame: pl.DataFrame | None = Field(None, exclude=True)
 
 
@@ -119,6 +120,7 @@ class Picture(Frozen):
     alt: str = ""
     height: int = 300
     otherwise: str = ""
+    has_frame: bool = False
     frame: pl.DataFrame | None = Field(None, exclude=True)
 
 

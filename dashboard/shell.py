@@ -8,10 +8,11 @@ import streamlit as st
 
 from config.errors import ConfigError
 from connectors.errors import StoreError
-from dashboard import data, state, text, theme
+from dashboard import data, sheet, state, text, theme
 from dashboard.desk import Desk
 from dashboard.pages import Page, navigation
-from dashboard.parts import filter_bar, markup, states, watch
+from dashboard.parts import filter_bar, markup, snapshot_button, states, watch
+from dashboard.snapshots.compose import Shown
 from dashboard.text import gettext as _
 from dashboard.text import ngettext
 
@@ -44,7 +45,15 @@ def open_page(page: Page) -> None:
     _sidebar(page, desk)
     watch.watch(data.stamp())
     _say_what_is_broken(desk)
-    page.render()
+    with sheet.recorded() as shown:
+        page.render()
+    snapshot_button.offer(
+        Shown(page.path, _(page.title), shown, desk, state.scope() if page.filters else None, _address())
+    )
+
+
+def _address() -> dict[str, tuple[str, ...]]:
+    return {name: tuple(st.query_params.get_all(name)) for name in st.query_params}
 
 
 def _say_what_is_broken(desk: Desk) -> None:

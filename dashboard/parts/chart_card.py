@@ -105,6 +105,7 @@ def _block(card: Card, chart: Chart | None, otherwise: str) -> sheet.Picture:
         alt=chart.alt if chart else "",
         height=chart.height if chart else 0,
         otherwise=otherwise,
+        has_frame=chart is not None,
         frame=card.frame() if chart else None,
     )
 

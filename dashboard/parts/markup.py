@@ -112,6 +112,7 @@ def table_block(
         total=None if total is None else tuple(total),
         note=note,
         missing=missing,
+        has_frame=frame is not None,
         frame=frame,
     )
 

@@ -12,6 +12,7 @@ from typing import Final, ParamSpec
 import streamlit as st
 
 from config.errors import Problem
+from dashboard import sheet
 from dashboard.parts.markup import marked
 from dashboard.text import gettext as _
 from dashboard.text import ngettext
@@ -22,6 +23,7 @@ _log: Final = logging.getLogger("rapport")
 
 def empty(icon: str, title: str, text: str, command: str = "") -> None:
     """An empty state: a sign, the reason and what to do, with the command to type when there is one."""
+    sheet.record(lambda: sheet.Note(text=f"{title}: {text}", notice=True))
     typed = f"<p><code>{escape(command)}</code></p>" if command else ""
     sign = f'<div class="icon" aria-hidden="true"><span>{escape(icon)}</span></div>'
     st.html(

@@ -1,0 +1,135 @@
+"""A snapshot in all its forms: content and figures, and the report to read, as files with their manifest."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from connectors.store import Manifest as StoreManifest
+from connectors.store import Store
+from connectors.writer import exclusive
+from dashboard.desk import Desk
+from dashboard.parts.downloads import csv
+from dashboard.snapshots import html, pdf, workbook
+from dashboard.snapshots.compose import Shown, Told, content
+from dashboard.snapshots.content import (
+    Content,
+    Data,
+    Manifest,
+    SourceRows,
+    content_hash,
+    definitions_hash,
+    digest,
+)
+from dashboard.snapshots.library import CONTENT, FIGURES, FOLDER, FRAMES, Library, Snapshot, fresh_id
+
+PACKAGE: Final = "rapport-dashboard"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person says about a snapshot: its title, who makes it, when."""
+
+    title: str
+    by: str
+    now: datetime
+
+
+def make(shown: Sequence[Shown], wish: Wish, tell: Told = lambda _what, _share: None) -> Snapshot:
+    """A snapshot of some pages in the project's library; the version of the store behind it is pinned."""
+    desk = shown[0].desk
+    made = content(shown, tell)
+    manifest = _manifest(desk, made, wish)
+    files = _files(made, manifest, tell)
+    found = library(desk).add(manifest, files)
+    _pin(desk, wish.now)
+    return found
+
+
+def library(desk: Desk) -> Library:
+    """The library of a project."""
+    return Library(desk.workspace.folder / FOLDER)
+
+
+def _pin(desk: Desk, now: datetime) -> None:
+    """Keep the version, so that a later comparison can tell data from definitions."""
+    store = Store(desk.workspace.store)
+    if desk.version.id not in store.index().pinned:
+        with exclusive(store, now=now) as writer:
+            writer.pin(desk.version.id)
+
+
+def _manifest(desk: Desk, made: Content, wish: Wish) -> Manifest:
+    project = desk.project
+    return Manifest(
+        id=fresh_id(wish.title, wish.now),
+        title=wish.title,
+        created_at=wish.now,
+        created_by=wish.by,
+        product=version(PACKAGE),
+        project=project.name,
+        locale=project.locale,
+        currency=project.currency,
+        timezone=project.timezone,
+        role=desk.role,
+        data=_data(desk.manifest),
+        definitions_hash=definitions_hash(made.definitions),
+        configuration_hash=_configuration(desk.workspace.folder),
+        content_hash=content_hash(made, desk.as_of),
+    )
+
+
+def _data(manifest: StoreManifest) -> Data:
+    sources = [
+        SourceRows(
+            name=report.name,
+            rows_read=report.rows_read,
+            accepted=report.accepted,
+            quarantined=sum(report.quarantined.values()),
+            filtered=sum(report.filtered.values()),
+            merged=report.merged,
+        )
+        for report in manifest.sources
+    ]
+    return Data(
+        version=manifest.id,
+        content_hash=manifest.content_hash,
+        as_of=manifest.as_of,
+        refreshed_at=manifest.refreshed_at,
+        sources=tuple(sources),
+        tables={name: entry.rows for name, entry in manifest.tables.items()},
+        table_hashes={name: entry.hash for name, entry in manifest.tables.items()},
+    )
+
+
+def _configuration(folder: Path) -> str:
+    """A hash of the project's YAML files; their texts may name servers and stay where they are."""
+    files = sorted(folder.glob("*.yaml")) + sorted(folder.glob("*/*.yaml"))
+    named = (f"{file.relative_to(folder).as_posix()}\n".encode() + file.read_bytes() for file in files)
+    return digest(b"".join(named))
+
+
+def _files(made: Content, manifest: Manifest, tell: Told) -> Mapping[str, bytes]:
+    figures = made.figures(manifest.data.as_of)
+    frames = made.frames()
+    files = {f"{FRAMES}/{name}.parquet": _parquet(frame) for name, frame in frames.items()}
+    files |= {CONTENT: made.canonical(), FIGURES: _parquet(figures), "figures.csv": csv(figures)}
+    for share, (name, render) in enumerate(
+        (("report.html", html.report), ("report.pdf", pdf.report), ("report.xlsx", workbook.report))
+    ):
+        tell(name, 0.9 + share * 0.03)
+        files[name] = render(made, manifest)
+    return files
+
+
+def _parquet(frame: pl.DataFrame) -> bytes:
+    file = io.BytesIO()
+    frame.write_parquet(file, compression="zstd")
+    return file.getvalue()

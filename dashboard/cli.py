@@ -1,4 +1,4 @@
-"""The command line: `rapport run | refresh | query | check | schema | init | sources | demo | version`.
+"""The command line: `rapport run`, `refresh`, `query`, `check`, `snapshot`, `compare` and others.
 
 Exit codes: 0 fine, 1 a problem was found in what was asked or checked, 2 the command cannot run. Results go
 to standard output, everything else to standard error. Each command imports what it needs when it runs, so
@@ -185,6 +185,33 @@ def snapshot(
 
     order = Order(report, tuple(page or ()), out, title, by, as_zip)
     make_snapshot(project, store, order, as_json=as_json, now=_now())
+
+
+@app.command()
+def snapshots(
+    project: Folder = None,
+    store: StoreFolder = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Check the hash of every file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the snapshots of the project, the newest first."""
+    from dashboard.commands.snapshot import list_snapshots
+
+    list_snapshots(project, store, verify=verify, as_json=as_json)
+
+
+@app.command()
+def compare(
+    before: Annotated[str, typer.Argument(metavar="A", help="The older snapshot: its name, or a folder.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The newer one; `latest` for the newest.")],
+    project: Folder = None,
+    store: StoreFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Say which figures changed between two snapshots, by how much, and why."""
+    from dashboard.commands.snapshot import compare as compare_snapshots
+
+    compare_snapshots(project, store, (before, after), as_json=as_json)
 
 
 @app.command()

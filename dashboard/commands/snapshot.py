@@ -5,11 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dashboard.commands.opening import opened, served
-from dashboard.commands.terminal import CannotRun, progress, show, show_json
-from dashboard.snapshots.library import Library, Snapshot
+from dashboard.commands.terminal import CannotRun, ProblemFound, progress, show, show_json, show_table
+from dashboard.format import Formatter
+from dashboard.snapshots.library import FOLDER, Library, Snapshot
 from dashboard.workspace import PROJECT_VARIABLE, STORE_VARIABLE, Workspace
+
+if TYPE_CHECKING:
+    from dashboard.snapshots.compare import Again
 
 
 @dataclass(frozen=True)
@@ -73,3 +78,52 @@ def _delivered(made: Snapshot, order: Order) -> Path | None:
         place.write_bytes(made.archive())
         return place
     return Library(order.out).add(made.manifest, made.files()).folder
+
+
+def list_snapshots(project: Path | None, store: Path | None, *, verify: bool, as_json: bool) -> None:
+    """Every snapshot of the project, the newest first; with `verify` also what was changed in any file."""
+    found = Library(opened(project, store).folder / FOLDER).snapshots()
+    faults = {each.id: each.faults() if verify else [] for each in found}
+    if as_json:
+        kept = {"id", "title", "created_at", "created_by", "product", "content_hash"}
+        rows = [each.manifest.model_dump(mode="json", include=kept) for each in found]
+        show_json([row | {"faults": faults[str(row["id"])]} for row in rows])
+    else:
+        head = ("snapshot", "title", "made", "by", "data through", "faults" if verify else "pages")
+        show_table(head, [_line(each, faults[each.id], verify=verify) for each in found])
+    if any(faults.values()):
+        raise ProblemFound("\n".join(f"{name}: {'; '.join(each)}" for name, each in faults.items() if each))
+
+
+def _line(snapshot: Snapshot, faults: Sequence[str], *, verify: bool) -> tuple[str, ...]:
+    manifest = snapshot.manifest
+    last = "; ".join(faults) or "none" if verify else str(len(snapshot.content().pages))
+    made, through = manifest.created_at.strftime("%Y-%m-%d %H:%M"), manifest.data.as_of.isoformat()
+    return (snapshot.id, manifest.title, made, manifest.created_by, through, last)
+
+
+def compare(project: Path | None, store: Path | None, names: tuple[str, str], *, as_json: bool) -> None:
+    """What changed between two snapshots and why, the older one first."""
+    from dashboard.snapshots.compare import Side, compared
+    from dashboard.snapshots.told import as_rows, rounded
+
+    workspace = opened(project, store)
+    found = [Library(workspace.folder / FOLDER).find(name) for name in names]
+    before, after = (Side(each.manifest, each.content()) for each in found)
+    changes = compared(before, after, _reckoner(workspace, after.manifest.data.version))
+    if as_json:
+        show_json([rounded(change) for change in changes])
+    else:
+        manifest = after.manifest
+        head = ("page", "figure", ">before", ">after", ">change", "why")
+        show_table(head, as_rows(changes, Formatter(manifest.locale, manifest.currency)))
+
+
+def _reckoner(workspace: Workspace, version: str) -> "Again | None":
+    """What reckons figures anew; None where the project is not that of the snapshots."""
+    from dashboard import data
+    from dashboard.snapshots.again import reckoner
+
+    os.environ[PROJECT_VARIABLE], os.environ[STORE_VARIABLE] = str(workspace.folder), str(workspace.store)
+    desk = data.open_desk()
+    return None if desk is None else reckoner(desk, version)

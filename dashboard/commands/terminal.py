@@ -97,12 +97,13 @@ def explained(error: Exception) -> int:
     """Say on standard error what went wrong; the exit code that goes with it."""
     from config.errors import ConfigError, Fault
     from connectors.errors import SourceError
+    from dashboard.snapshots.errors import SnapshotError
 
     match error:
         case ProblemFound() | Fault():
             say(str(error))
             return PROBLEM_FOUND
-        case CannotRun() | ConfigError() | SourceError():
+        case CannotRun() | ConfigError() | SourceError() | SnapshotError():
             say(str(error))
         case _:
             number, log = logged(error)

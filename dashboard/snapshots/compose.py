@@ -9,7 +9,7 @@ from typing import Final
 from config.errors import Fault
 from dashboard import wording
 from dashboard.desk import Desk
-from dashboard.sheet import Sheet
+from dashboard.sheet import Block, Section, Sheet, Table
 from dashboard.snapshots.content import Choices, Content, Definition, PageSheet, Parts
 from dashboard.state import Scope
 from metrics.contributions import split
@@ -41,8 +41,19 @@ class Shown:
             title=self.title,
             address=dict(sorted(self.address.items())),
             choices=None if scope is None else choices(scope, self.desk),
-            blocks=tuple(self.sheet.blocks()),
+            blocks=tuple(_named_once(self.sheet.blocks())),
         )
+
+
+def _named_once(blocks: Sequence[Block]) -> Iterator[Block]:
+    """A table right below a section of the same name needs no title of its own."""
+    before: Block | None = None
+    for block in blocks:
+        if isinstance(block, Table) and isinstance(before, Section) and before.title == block.title:
+            yield block.model_copy(update={"title": ""})
+        else:
+            yield block
+        before = block
 
 
 def choices(scope: Scope, desk: Desk) -> Choices:

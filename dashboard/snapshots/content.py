@@ -60,7 +60,6 @@ class Choices(Frozen):
     comparison: str = "previous"
     attributes: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     categories: tuple[str, ...] = ()
-    segment: str = ""
 
 
 class Definition(Frozen):

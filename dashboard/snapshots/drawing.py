@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from streamlit.logger import set_log_level
 from streamlit.testing.v1 import AppTest
 
 from dashboard.pages import PAGES
@@ -34,7 +34,7 @@ def drawn(path: str, address: Mapping[str, Sequence[str]]) -> Shown:
         known = ", ".join(page.path for page in PAGES)
         raise NotDrawn(_("there is no page `{path}`. Known: {known}").format(path=path, known=known))
     # What is cached for pages is asked for outside of one here; Streamlit warns of each such question.
-    logging.getLogger("streamlit").setLevel(logging.ERROR)
+    set_log_level("error")
     test = AppTest.from_string(SCRIPT.format(path=path), default_timeout=SECONDS)
     for name, values in address.items():
         test.query_params[name] = list(values)

@@ -139,7 +139,8 @@ def _table(block: Table) -> str:
     note = f'<p class="card-note">{escape(block.note)}</p>' if block.note else ""
     left_out = f'<p class="note">{escape(missing(block))}</p>' if block.missing else ""
     drawn = _heat(block) if block.heat else table(_columns(block), block.rows, block.title, total=block.total)
-    return f'<div class="card"><h4 class="card-title">{escape(block.title)}</h4>{note}{drawn}{left_out}</div>'
+    title = f'<h4 class="card-title">{escape(block.title)}</h4>' if block.title else ""
+    return f'<div class="table-card">{title}{note}{drawn}{left_out}</div>'
 
 
 def missing(block: Table) -> str:

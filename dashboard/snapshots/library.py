@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from connectors.durable import move, replace_text
 from dashboard.sheet import Frozen, Picture, Table
 from dashboard.snapshots.content import FORMAT, Content, Manifest, content_hash, digest
+from dashboard.snapshots.errors import SnapshotError
 
 MANIFEST: Final = "manifest.json"
 CONTENT: Final = "content.json"
@@ -36,10 +37,6 @@ _NAME: Final = re.compile(
     r"(manifest\.json|content\.json|figures\.(parquet|csv)|report\.(html|pdf|xlsx)|"
     r"frames/[\w.\- ]+\.parquet)"
 )
-
-
-class SnapshotError(Exception):
-    """A snapshot that cannot be used: `where: fault. What to do`."""
 
 
 class Remark(Frozen):
@@ -228,6 +225,7 @@ class Library:
                 }
             )
             replace_text(draft / MANIFEST, whole.model_dump_json(indent=1))
+            draft.chmod(0o755)
             move(draft, final)
             return Snapshot(final, whole)
         finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from importlib.resources import as_file, files
+from itertools import groupby
 from typing import Any, Final
 
 import orjson
@@ -21,8 +22,10 @@ from dashboard.snapshots.html import missing
 from dashboard.snapshots.svg import svg
 from dashboard.text import gettext as _
 
-WIDTH: Final = 380
-"""Pixels across a chart that stands beside another."""
+BESIDE, ALONE = 380, 780
+"""Pixels across a chart that stands beside another, and of one that has the page to itself."""
+TALLEST: Final = 460
+"""Pixels that a chart may be high, so that it stays on its page with its title."""
 ROOM: Final = 150
 """Letters that fit across a page in the size of its tables."""
 
@@ -55,16 +58,27 @@ def _data(content: Content, manifest: Manifest) -> dict[str, Any]:
         "lang": manifest.locale.split("_")[0],
         "scope": f"{manifest.project} \N{MIDDLE DOT} {through}",
         "foot": f"{made} \N{MIDDLE DOT} {manifest.content_hash[:12]}",
-        "pages": [[_block(block) for block in page.blocks] for page in content.pages],
+        "pages": [list(_rows_of(page.blocks)) for page in content.pages],
         "definitions": {"title": _("Definitions"), "parts": list(_definitions(content))},
         "about": {"title": _("About this report"), "parts": list(_about(content, manifest, show))},
     }
 
 
-def _block(block: Block) -> dict[str, Any]:
+def _rows_of(blocks: Sequence[Block]) -> Iterator[Part]:
+    """The blocks from top to bottom; two charts that follow each other stand side by side, as on the page."""
+    for are_charts, group in groupby(blocks, key=lambda block: isinstance(block, Picture)):
+        if not are_charts:
+            yield from map(_block, group)
+            continue
+        charts = [block for block in group if isinstance(block, Picture)]
+        for at in range(0, len(charts), 2):
+            pair = charts[at : at + 2]
+            width = BESIDE if len(pair) == 2 else ALONE
+            yield {"kind": "charts", "charts": [_picture(chart, width) for chart in pair]}
+
+
+def _block(block: Block) -> Part:
     match block:
-        case Picture():
-            return _picture(block)
         case Table():
             said = missing(block) if block.missing else ""
             parts = list(_parts(block.heads, block.kinds, _rows(block), block.heat))
@@ -92,14 +106,14 @@ def _rows(block: Table) -> tuple[Texts, ...]:
     return (*block.rows, block.total) if block.total else block.rows
 
 
-def _picture(block: Picture) -> dict[str, Any]:
+def _picture(block: Picture, width: int) -> Part:
     """A chart as a drawing; as a table where it has no form on paper."""
     told: Part = {"kind": "chart", "title": block.title, "note": block.note, "alt": block.alt or block.title}
     told |= {"otherwise": block.otherwise, "svg": "", "parts": []}
     if block.figure is None:
         return told
     try:
-        return told | {"svg": svg(block.figure, WIDTH, block.height or 300)}
+        return told | {"svg": svg(block.figure, width, min(block.height or 300, TALLEST))}
     except NotDrawable:
         return told | {"parts": list(_parts(block.heads, block.kinds, block.rows))}
 

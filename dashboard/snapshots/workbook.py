@@ -93,7 +93,9 @@ class _Writer:
         frame = block.frame if block.frame is not None else _in_words(block)
         if frame.width == 0:
             return
-        sheet, head = self.table(f"{page.title} {block.title}", frame, title=block.title, note=block.note)
+        sheet, head = self.table(
+            f"{page.title} {block.title or block.key}", frame, title=block.title, note=block.note
+        )
         if isinstance(block, Picture) and block.figure is not None:
             self.chart(sheet, head, frame, block)
 

@@ -1,0 +1,55 @@
+"""A small demo project, and snapshots of it as the command line makes them."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import streamlit as st
+
+from dashboard.snapshots.library import Library, Snapshot
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory, rapport) -> Path:
+    """The folder of a loaded demo project: 600 customers, 26 months."""
+    folder = tmp_path_factory.mktemp("projects") / "shop"
+    assert rapport("demo", folder, "--customers", 600, "--months", 26).code == 0
+    done = rapport("refresh", "--project", folder)
+    assert done.code == 0, done.err
+    return folder
+
+
+Keep = Callable[..., Snapshot]
+
+
+@pytest.fixture(scope="session")
+def keep(rapport) -> Keep:
+    """Makes a snapshot of a project: `keep(folder, "--page", "overview")`."""
+    patch = pytest.MonkeyPatch()
+    for variable in ("RAPPORT_PROJECT", "RAPPORT_STORE"):
+        patch.setenv(variable, "")
+
+    def made(folder: Path, *arguments: object) -> Snapshot:
+        st.cache_resource.clear()
+        done = rapport("snapshot", "--project", folder, "--json", *arguments)
+        assert done.code == 0, done.err
+        return Library(folder / "snapshots").find(done.json["id"])
+
+    yield made
+    st.cache_resource.clear()
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def report(shop, keep) -> Snapshot:
+    """The shipped report of every page."""
+    return keep(shop, "--report", "full", "--title", "Whole house", "--by", "Mina")
+
+
+@pytest.fixture
+def copy(shop, tmp_path) -> Path:
+    """A copy of the shop that a test may change."""
+    folder = tmp_path / "shop"
+    shutil.copytree(shop, folder)
+    return folder

@@ -16,7 +16,7 @@ import polars as pl
 
 from connectors.encodings import BROKEN, Survey, encoding_of, survey, transcode
 from connectors.errors import SourceError
-from connectors.kinds import CsvSource, TextSource
+from connectors.kinds import CsvSource, EncodedSource, TextSource
 from connectors.manifest import SourceFile
 from connectors.raw import COLUMN, REASON, REJECTED, ROW, VALUE, Piece, headings
 from connectors.records import Record, Records, split
@@ -41,8 +41,8 @@ _MARK: Final = "\x00"
 
 
 @dataclass(frozen=True)
-class _Text:
-    """A text file in UTF-8, ready to be read."""
+class Text:
+    """A text file in UTF-8, ready to be read; `marked` says that broken bytes are marked in it."""
 
     path: Path
     shown: str
@@ -52,6 +52,7 @@ class _Text:
 
     @property
     def file(self) -> SourceFile:
+        """What is noted of the file; its rows are counted later."""
         return SourceFile(path=self.shown, bytes=self.found.bytes, fingerprint=self.found.fingerprint)
 
 
@@ -60,7 +61,7 @@ def read_csv(source: CsvSource, path: Path, shown: str, copy: Path) -> Piece:
 
     Raises SourceError when the file as a whole cannot be read.
     """
-    text = _opened(source, path, shown, copy)
+    text = opened(source, path, shown, copy)
     records = Records(_lines(text.path, source.skip_rows), _delimiter(source, text))
     header = source.header or _header(records, text)
     names, twice = headings(header)
@@ -68,14 +69,15 @@ def read_csv(source: CsvSource, path: Path, shown: str, copy: Path) -> Piece:
     return _Layout(text, records.delimiter, names, twice, top).piece(copy)
 
 
-def _opened(source: CsvSource | TextSource, path: Path, shown: str, copy: Path) -> _Text:
+def opened(source: EncodedSource, path: Path, shown: str, copy: Path) -> Text:
+    """A text file in UTF-8: as it is, or a copy. Raises SourceError when it is no text that can be read."""
     found = survey(path, shown)
     encoding = encoding_of(path, shown, source.encoding, found)
     returns = found.returns and not found.newlines
     if encoding == "utf-8" and found.utf8 and not returns:
-        return _Text(path, shown, found, encoding, marked=False)
+        return Text(path, shown, found, encoding, marked=False)
     target = transcode(path, encoding, copy.with_name(f"{copy.name}.utf8"), returns=returns)
-    return _Text(target, shown, found, encoding, marked=True)
+    return Text(target, shown, found, encoding, marked=True)
 
 
 def _lines(path: Path, skip: int) -> Iterator[str]:
@@ -83,7 +85,7 @@ def _lines(path: Path, skip: int) -> Iterator[str]:
         yield from (line.rstrip("\r\n") for line in islice(file, skip, None))
 
 
-def _delimiter(source: CsvSource, text: _Text) -> str:
+def _delimiter(source: CsvSource, text: Text) -> str:
     """The named delimiter, or the one that cuts the first lines into the most columns of equal number."""
     if source.delimiter:
         return source.delimiter
@@ -99,7 +101,7 @@ def _evenness(sample: Sequence[str], mark: str) -> tuple[float, int]:
     return widths.count(widths[0]) / len(widths), widths[0]
 
 
-def _header(records: Records, text: _Text) -> list[str]:
+def _header(records: Records, text: Text) -> list[str]:
     for record in records:
         if record.blank:
             continue
@@ -113,7 +115,7 @@ def _header(records: Records, text: _Text) -> list[str]:
 class _Layout:
     """How a delimited file is laid out; `top` lines stand above the first row."""
 
-    text: _Text
+    text: Text
     delimiter: str
     names: list[str]
     twice: frozenset[str]
@@ -182,10 +184,11 @@ class _Layout:
 
     def _notes(self) -> tuple[str, ...]:
         mark = _NAMES.get(self.delimiter, f"`{self.delimiter}` between columns")
-        return (f"{self.text.shown}: {_spelled(self.text.encoding)}, {mark}",)
+        return (f"{self.text.shown}: {spelled(self.text.encoding)}, {mark}",)
 
 
-def _spelled(encoding: str) -> str:
+def spelled(encoding: str) -> str:
+    """An encoding as people write it."""
     return encoding.upper() if encoding.startswith("utf") else encoding
 
 
@@ -236,7 +239,7 @@ class _Mending:
         if "\x00" in record.text:
             return "the row holds a zero byte"
         if self.layout.text.marked and BROKEN in record.text:
-            return f"the row holds bytes that are not {_spelled(self.layout.text.encoding)}"
+            return f"the row holds bytes that are not {spelled(self.layout.text.encoding)}"
         found = len(record.fields)
         return "" if found == width else _FEWER if found < width else _MORE
 
@@ -250,7 +253,7 @@ class _Mending:
 
 def read_text(source: TextSource, path: Path, shown: str, copy: Path) -> Piece:
     """The rows of a file with white space between the columns; a row number is the number of its line."""
-    text = _opened(source, path, shown, copy)
+    text = opened(source, path, shown, copy)
     names, width = list(source.header), len(source.header)
     pattern = r"^\s*" + r"\s+".join(rf"(?<c{at}>\S+)" for at in range(width)) + r"\s*$"
     lines = pl.scan_lines(text.path, row_index_name=ROW, glob=False).slice(source.skip_rows)
@@ -266,7 +269,7 @@ def read_text(source: TextSource, path: Path, shown: str, copy: Path) -> Piece:
     )
     file = text.file.model_copy(update={"rows": rows.item()})
     blank = spans.item() - rows.item()
-    notes = [f"{shown}: {_spelled(text.encoding)}, white space between columns"]
+    notes = [f"{shown}: {spelled(text.encoding)}, white space between columns"]
     notes += [f"{shown}: {blank} blank lines passed over"] if blank else []
     return Piece(frame, file, tuple(notes), _unfit(odd, names), span=spans.item())
 

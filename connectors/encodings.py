@@ -16,6 +16,7 @@ from typing import Final
 
 from config.errors import suggestion
 from connectors.errors import SourceError
+from connectors.guesses import guessed, in_words
 
 BROKEN: Final = "\ufffd"
 """Stands before the hexadecimal code of every byte that the encoding does not know."""
@@ -139,11 +140,10 @@ def encoding_of(path: Path, shown: str, named: str | None, found: Survey) -> str
         return "utf-8"
     if _western(path):
         return "cp1252"
-    raise SourceError(
-        shown,
-        "the encoding is neither UTF-8 nor cp1252",
-        "Name it: add `encoding:`, such as `encoding: cp1250`",
-    )
+    guesses = guessed(path)
+    found_out = f": {in_words(guesses)}" if guesses else ""
+    remedy = f"Name it: add `encoding:`, such as `encoding: {guesses[0].encoding if guesses else 'cp1250'}`"
+    raise SourceError(shown, f"the encoding is neither UTF-8 nor cp1252{found_out}", remedy)
 
 
 def _agreeing(named: str, head: bytes, found: Survey, shown: str) -> str:

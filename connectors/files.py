@@ -10,7 +10,16 @@ import polars as pl
 from config.errors import suggestion
 from connectors.delimited import read_csv, read_text
 from connectors.errors import SourceError
-from connectors.kinds import CsvSource, ExcelSource, FileSource, ParquetSource, TextSource
+from connectors.fixed import read_fixed, read_json_lines
+from connectors.kinds import (
+    CsvSource,
+    ExcelSource,
+    FileSource,
+    FixedSource,
+    JsonSource,
+    ParquetSource,
+    TextSource,
+)
 from connectors.manifest import SourceFile
 from connectors.raw import ROW, Piece, Raw, headings
 
@@ -41,6 +50,10 @@ def _read(source: FileSource, path: Path, shown: str, copy: Path) -> Piece:
             return read_csv(source, path, shown, copy)
         case TextSource():
             return read_text(source, path, shown, copy)
+        case FixedSource():
+            return read_fixed(source, path, shown, copy)
+        case JsonSource():
+            return read_json_lines(source, path, shown, copy)
         case ParquetSource():
             return read_parquet(path, shown)
         case ExcelSource():

@@ -142,10 +142,15 @@ class _FileSource(_Source):
     )
 
 
-class _TextSource(_FileSource):
+class EncodedSource(_FileSource):
+    """Text in some encoding."""
+
     encoding: str | None = Field(None, description="Encoding; UTF-8 and cp1252 are detected, others named.")
-    header: tuple[str, ...] = Field((), description="Names of the columns of a file without a header.")
     skip_rows: int = Field(0, ge=0, description="Lines to pass over before the header.")
+
+
+class _TextSource(EncodedSource):
+    header: tuple[str, ...] = Field((), description="Names of the columns of a file without a header.")
 
     @model_validator(mode="after")
     def _names_differ(self) -> "_TextSource":
@@ -170,6 +175,21 @@ class TextSource(_TextSource):
 
     kind: Literal["text"] = Field(description="Text with white space between the columns, without a header.")
     header: tuple[str, ...] = Field(min_length=1, description="Names of the columns, in order.")
+
+
+class FixedSource(EncodedSource):
+    """Text whose columns have fixed widths."""
+
+    kind: Literal["fixed"] = Field(description="Text whose columns have fixed widths, without a header.")
+    widths: Mapping[str, Annotated[int, Field(ge=1)]] = Field(
+        min_length=1, description="Names of the columns in order, each with its number of characters."
+    )
+
+
+class JsonSource(EncodedSource):
+    """One JSON object a line."""
+
+    kind: Literal["jsonl"] = Field(description="JSON lines: one object a line; `a.b` is a field within `a`.")
 
 
 class ParquetSource(_FileSource):
@@ -260,5 +280,5 @@ class DatabaseSource(_Source):
         return self
 
 
-FileSource: TypeAlias = CsvSource | TextSource | ParquetSource | ExcelSource
+FileSource: TypeAlias = CsvSource | TextSource | FixedSource | JsonSource | ParquetSource | ExcelSource
 Source: TypeAlias = Annotated[FileSource | DatabaseSource, Field(discriminator="kind")]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import definitions, lifetime, marts, refresh
+from benchmarks import definitions, lifetime, marts, overview, refresh
 from benchmarks.lines import FULL, QUICK, Size
 from benchmarks.measure import Result
 
@@ -23,6 +23,7 @@ BENCHMARKS: Mapping[str, Callable[[Size], Iterator[Result]]] = {
     "marts": marts.run,
     "definitions": definitions.run,
     "lifetime": lifetime.run,
+    "overview": overview.run,
 }
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("polars", "duckdb", "pandas", "pyarrow", "streamlit")

@@ -174,15 +174,15 @@ class Formatter:
 
     def month(self, day: date, *, long: bool = False) -> str:
         """A month with its year: `Jun 2026`, or `June 2026`."""
-        return str(format_skeleton("yMMMM" if long else "yMMM", day, locale=self.locale))
+        return _dated("yMMMM" if long else "yMMM", day, self.locale)
 
     def month_alone(self, day: date) -> str:
         """A month without its year: `Jun`."""
-        return str(format_skeleton("MMM", day, locale=self.locale))
+        return _dated("MMM", day, self.locale)
 
     def day_of_year(self, day: date) -> str:
         """A day without its year: `Jun 30`."""
-        return str(format_skeleton("MMMd", day, locale=self.locale))
+        return _dated("MMMd", day, self.locale)
 
     def size(self, size: int) -> str:
         """A file size: `12 kB`, `3.4 MB`."""
@@ -225,6 +225,12 @@ def _half_up(value: Number, exponent: int) -> Decimal:
 def _compact_digits(size: Decimal) -> int:
     """The power of ten of the unit that `size` is shown in: 6 for millions, 3 for thousands."""
     return 3 * (int(math.log10(size)) // 3)
+
+
+@lru_cache(maxsize=4096)
+def _dated(skeleton: str, day: date, locale: str) -> str:
+    """A date in the parts that `skeleton` names; pages name the same periods at every run."""
+    return str(format_skeleton(skeleton, day, locale=locale))
 
 
 @lru_cache(maxsize=16)

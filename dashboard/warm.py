@@ -31,7 +31,7 @@ def _warm_up() -> None:
     """Prepare the start page, then its other period lengths, so that the first choice of one is quick too."""
     for grain in (Grain.MONTH, *(grain for grain in GRAINS if grain is not Grain.MONTH)):
         try:
-            _prepare(grain)
+            prepare(grain)
         except Exception:
             _log.exception("warm-up failed")
         # What is loaded by now is taken out of the collection that Streamlit runs after every click.
@@ -40,7 +40,8 @@ def _warm_up() -> None:
         _warm.set()
 
 
-def _prepare(grain: Grain) -> None:
+def prepare(grain: Grain) -> None:
+    """Ask every question of the start page in its latest period of this length."""
     # Streamlit imports this module with the first chart, which takes longer than drawing it.
     import_module("plotly.graph_objs").Figure  # noqa: B018 - touching it is what imports
     view = import_module(PAGES[0].view)

@@ -9,8 +9,8 @@ from typing import Final, Literal
 
 import numpy as np
 import polars as pl
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from metrics.multiple import benjamini_hochberg
 
@@ -99,7 +99,7 @@ def _tests(
     possible = (awaited > 0).all(axis=0)
     terms = np.divide((seen - awaited) ** 2, awaited, out=np.zeros_like(seen), where=awaited > 0)
     chi_square = np.where(possible, terms.sum(axis=0), np.nan)
-    p_value = stats.chi2.sf(chi_square, 1)
+    p_value = scipy.stats.chi2.sf(chi_square, 1)
     thin = possible & (awaited.min(axis=0, initial=np.inf) < _FEW)
     if thin.any():
         p_value[thin] = _fisher(n, n_x[thin], n_y[thin], n_xy[thin])
@@ -114,7 +114,7 @@ def _chance_quantile(n: int, n_x: Counts, n_y: Counts, level: float = 0.99) -> C
     low, high = np.maximum(n_x + n_y - n, 0) - 1, np.minimum(n_x, n_y)
     while (high - low > 1).any():
         middle = (low + high) // 2
-        enough = stats.hypergeom.cdf(middle, n, n_x, n_y) >= level
+        enough = scipy.stats.hypergeom.cdf(middle, n, n_x, n_y) >= level
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     return high
 
@@ -126,14 +126,14 @@ def _fisher(n: int, n_x: Counts, n_y: Counts, n_xy: Counts) -> NDArray[np.float6
     begin where halving finds them.
     """
     least, most = np.maximum(n_x + n_y - n, 0), np.minimum(n_x, n_y)
-    seen = stats.hypergeom.pmf(n_xy, n, n_x, n_y) * (1 + 1e-7)
+    seen = scipy.stats.hypergeom.pmf(n_xy, n, n_x, n_y) * (1 + 1e-7)
     mode = np.clip((n_x + 1) * (n_y + 1) // (n + 2), least, most)
     # Below the mode: the largest count that is no likelier; above it: the smallest.
-    under = _halved(least - 1, mode, lambda k: stats.hypergeom.pmf(k, n, n_x, n_y) <= seen)
-    over = -_halved(-most - 1, -mode, lambda k: stats.hypergeom.pmf(-k, n, n_x, n_y) <= seen)
+    under = _halved(least - 1, mode, lambda k: scipy.stats.hypergeom.pmf(k, n, n_x, n_y) <= seen)
+    over = -_halved(-most - 1, -mode, lambda k: scipy.stats.hypergeom.pmf(-k, n, n_x, n_y) <= seen)
     below = np.where(n_xy <= mode, n_xy, under)
     above = np.where(n_xy >= mode, n_xy, over)
-    tails = stats.hypergeom.cdf(below, n, n_x, n_y) + stats.hypergeom.sf(above - 1, n, n_x, n_y)
+    tails = scipy.stats.hypergeom.cdf(below, n, n_x, n_y) + scipy.stats.hypergeom.sf(above - 1, n, n_x, n_y)
     return np.where(below >= above, 1.0, np.minimum(tails, 1.0))
 
 

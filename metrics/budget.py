@@ -7,7 +7,7 @@ Spending per prospect wins a share of them, spending per customer keeps a share,
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+import scipy
 
 from metrics.reasons import FrameProblem, Reason
 
@@ -77,7 +77,7 @@ class EquityTest:
         """
         most = max(self.margin, 0.0) / max(1 - self.retention.ceiling + self.discount, 1e-6)
         # Beyond this spend a customer kept costs more than he can ever bring.
-        found = minimize_scalar(
+        found = scipy.optimize.minimize_scalar(
             lambda spend: -self.value_of_customer(spend),
             bounds=(0.0, most + 1e-9),
             method="bounded",

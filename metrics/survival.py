@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from scipy.special import chdtrc, ndtri
 
 _TABLE: Final = ("duration", "at_risk", "events", "censored", "survival", "lower", "upper", "hazard")
 
@@ -49,7 +49,7 @@ def life_table(
             greenwood=_within((pl.col("events") / (pl.col("at_risk") * _survivors())).cum_sum(), by),
         )
     )
-    bounded = _bounds(counted, float(stats.norm.ppf(0.5 + level / 2)))
+    bounded = _bounds(counted, float(ndtri(0.5 + level / 2)))
     columns = [pl.col(duration).alias("duration"), *(pl.col(name) for name in _TABLE[1:])]
     return bounded.select(*group, *columns).collect()
 
@@ -114,7 +114,7 @@ def log_rank(
     factor = happened * (total - happened) / np.maximum(total - 1, 1)
     spread = np.diag(factor @ share) - np.einsum("t,ti,tj->ij", factor, share, share)
     statistic = float(excess @ np.linalg.pinv(spread[:-1, :-1]) @ excess)
-    p_value = float(stats.chi2.sf(statistic, groups - 1))
+    p_value = float(chdtrc(groups - 1, statistic))
     return {"statistic": statistic, "degrees": groups - 1, "p_value": p_value}
 
 

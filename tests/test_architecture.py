@@ -161,3 +161,17 @@ def test_the_metrics_reference_is_current() -> None:
     written = (REPOSITORY / "docs" / "metrics.md").read_text(encoding="utf-8")
     is_current = written == reference()  # a whole page of differences would help nobody
     assert is_current, "docs/metrics.md is out of date: run `make docs`"
+
+
+def test_the_first_page_waits_for_nothing_that_it_does_not_need() -> None:
+    # Parts of scipy load at first use where a module says `import scipy` and writes `scipy.stats.norm`.
+    heavy = ("scipy.stats", "scipy.optimize", "statsmodels", "sklearn", "pandas", "plotly.express", "duckdb")
+    code = (
+        "import importlib, sys\n"
+        "import dashboard.app, dashboard.warm\n"
+        "from dashboard.pages import PAGES\n"
+        "importlib.import_module(PAGES[0].view)\n"
+        f"print(*sorted(set(sys.modules) & set({heavy!r})))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

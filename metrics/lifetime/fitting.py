@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, fields
 from typing import ClassVar, Final, Generic, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from threadpoolctl import ThreadpoolController
 
 from metrics.lifetime.quadrature import Array, array
@@ -77,7 +77,9 @@ def maximise(likelihood: Likelihood, start: Array, size: float, bound: float = L
     options = {"maxiter": 500, "maxfun": 1000, "ftol": 1e-12, "gtol": 1e-6}
     with _BLAS.limit(limits=1):
         first = np.clip(start, -bound, bound)
-        found = minimize(cost, first, jac=True, method="L-BFGS-B", bounds=limits, options=options)
+        found = scipy.optimize.minimize(
+            cost, first, jac=True, method="L-BFGS-B", bounds=limits, options=options
+        )
         point = array(found.x)
         free = np.abs(point) < bound - _NEAR
         point, curvature = _polished(cost, point, free, bound)

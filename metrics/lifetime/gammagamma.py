@@ -9,8 +9,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 import polars as pl
-from scipy.special import digamma, gammaln
-from scipy.stats import norm
+from scipy.special import digamma, gammaln, ndtri
 
 from metrics.lifetime.fitting import Fit, Likelihood, Parametric, concluded, in_logs, maximise, no_fit
 from metrics.lifetime.quadrature import Array, Real, array
@@ -158,7 +157,7 @@ def independence(histories: pl.DataFrame, level: float = 0.95) -> Estimate:
     if rho is None or not np.isfinite(rho):
         text = "Too few repeat buyers who differ to test whether spend depends on frequency. Add history"
         return Estimate(None, Reason("too_few_repeat_buyers", text))
-    spread = float(norm.ppf(0.5 + level / 2) * np.sqrt((1 + rho**2 / 2) / (n - 3)))
+    spread = float(ndtri(0.5 + level / 2) * np.sqrt((1 + rho**2 / 2) / (n - 3)))
     centre = np.arctanh(np.clip(rho, -0.999999, 0.999999))
     lower, upper = np.tanh([centre - spread, centre + spread]).tolist()
     if lower <= 0 <= upper:

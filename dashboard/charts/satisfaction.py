@@ -196,3 +196,70 @@ def _wave_traces(data: Waves) -> list[dict[str, Any]]:
         "hovertemplate": "%{customdata}<extra></extra>",
     }
     return [*band, points]
+
+
+@dataclass(frozen=True)
+class Dots:
+    """Figures with their intervals, one a row from the top; `beside` are others to compare with, or NaN."""
+
+    names: Sequence[str]
+    values: Values
+    lower: Values
+    upper: Values
+    notes: Sequence[str]
+    beside: Values
+    words: tuple[str, str]
+    ids: Sequence[str] = ()
+
+
+def dots(data: Dots, show: Show, alt: str, *, zero: bool = False) -> Chart:
+    """Dots with whiskers; what they are compared with as rings. `zero` draws a line at zero."""
+    count = len(data.names)
+    height = 46 * count + 70
+    ends = np.concatenate([data.lower, data.upper, data.values, data.beside, [0.0] if zero else []])
+    ticks = nice_ticks(float(np.nanmin(ends)), float(np.nanmax(ends)))
+    frame = layout(height, left=label_room(data.names) + 22, right=56, top=34, bottom=26)
+    frame["hovermode"] = "closest"
+    frame["showlegend"] = not np.isnan(data.beside).all()
+    frame["legend"] = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "xanchor": "left"}
+    frame["xaxis"] = axis(grid=True) | {
+        "tickmode": "array",
+        "tickvals": ticks,
+        "ticktext": [show(float(tick)) for tick in ticks],
+        "range": [float(ticks[0]), float(ticks[-1])],
+    }
+    frame["yaxis"] = axis() | {
+        "tickmode": "array",
+        "tickvals": np.arange(count),
+        "ticktext": [f"{name}  " for name in data.names],
+        "tickfont": {"size": 13},
+        "range": [count - 0.5, -0.5],
+    }
+    if zero:
+        rule = {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
+        frame["shapes"] = [rule | {"line": {"color": QUIET, "width": 1.5}}]
+    frame["annotations"] = [_at_end(show(float(value)), at) for at, value in enumerate(data.values)]
+    return Chart({"data": _dot_traces(data), "layout": frame}, alt, height)
+
+
+def _at_end(text: str, at: int) -> dict[str, Any]:
+    place = {"xref": "paper", "x": 1, "xshift": 6, "xanchor": "left", "y": at, "yanchor": "middle"}
+    return place | {"text": f"<b>{text}</b>", "showarrow": False, "font": {"size": 13}}
+
+
+def _dot_traces(data: Dots) -> list[dict[str, Any]]:
+    rows = np.arange(len(data.names), dtype=np.float64)
+    shared = {"type": "scatter", "mode": "markers", "y": rows, "customdata": list(data.notes)}
+    shared |= {"hovertemplate": "%{customdata}<extra></extra>", "ids": list(data.ids)}
+    whisker = {
+        "type": "data",
+        "symmetric": False,
+        "array": data.upper - data.values,
+        "arrayminus": data.values - data.lower,
+        "color": SERIES[4],
+        "thickness": 1.8,
+        "width": 6,
+    }
+    ring = {"size": 13, "color": "rgba(0, 0, 0, 0)", "line": {"color": QUIET, "width": 2.25}}
+    own = shared | {"x": data.values, "marker": {"size": 13, "color": SERIES[4]}, "error_x": whisker}
+    return [shared | {"x": data.beside, "marker": ring, "name": data.words[1]}, own | {"name": data.words[0]}]

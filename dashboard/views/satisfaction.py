@@ -14,7 +14,12 @@ from dashboard.parts.kpi_row import sentence
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later, ngettext
-from dashboard.views import satisfaction_gaps, satisfaction_reliability, satisfaction_scores
+from dashboard.views import (
+    satisfaction_complaints,
+    satisfaction_gaps,
+    satisfaction_reliability,
+    satisfaction_scores,
+)
 from metrics.selection import Missing
 
 METRICS: Final = ("satisfaction", "nps")
@@ -24,6 +29,7 @@ Section = Callable[[Desk, Scope], None]
 SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
     "gaps": (later("Service quality"), satisfaction_gaps.render),
     "scores": (later("Scores"), satisfaction_scores.render),
+    "complaints": (later("Complaints"), satisfaction_complaints.render),
     "reliability": (later("Reliability"), satisfaction_reliability.render),
 }
 

@@ -70,6 +70,7 @@ def test_the_response_rate_counts_the_silent(opened, answers):
         ("Service quality", "Items"),
         ("Scores", "Other scores"),
         ("Reliability", "Odd answers"),
+        ("Complaints", "After a problem"),
     ],
 )
 def test_every_section_is_full_on_the_demo(opened, texts, section, said):

@@ -11,11 +11,11 @@ from dashboard.desk import Desk
 from dashboard.retention_data import with_ids
 from dashboard.state import Scope
 from metrics.complaints import Service, bought_again, by_topic, matters, repurchase, service, troubled
-from metrics.event_times import order_rows
 from metrics.frames import Marts
 from metrics.periods import Window
 from metrics.relations import RELATIONS
 from metrics.selection import Missing
+from metrics.standings import order_rows
 
 YEAR = timedelta(days=365)
 _COLUMNS = frozenset(

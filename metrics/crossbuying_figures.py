@@ -48,15 +48,20 @@ def _bought(marts: Marts) -> _Bought:
 
 def crossed(definition: Crossed, marts: Marts, window: Window) -> dict[int, Point]:
     """The figures of a definition by period. Raises Missing where no order line has a category."""
+    _check(definition, window)
     match definition:
         case CrossBuying():
-            check_periods(window, all_time=definition.value != "cross_buy_rate")
             return {code: _quotient(_customers(definition, marts, window, code)) for code in window.periods}
         case Affinity():
-            check_periods(window)
             return {code: _together(definition, marts, window, code) for code in window.periods}
         case _:
             assert_never(definition)
+
+
+def _check(definition: Crossed, window: Window) -> None:
+    """Raise Missing for windows that are no periods, and where a rate of adding has nothing before it."""
+    rate = isinstance(definition, CrossBuying) and definition.value == "cross_buy_rate"
+    check_periods(window, all_time=not rate)
 
 
 def crossed_customers(definition: Crossed, marts: Marts, window: Window) -> pl.DataFrame:
@@ -65,6 +70,7 @@ def crossed_customers(definition: Crossed, marts: Marts, window: Window) -> pl.D
     Behind an affinity by customer: who holds the first and who holds both. Raises Missing like the figure,
     and for affinities by order, which are no figures of customers.
     """
+    _check(definition, window)
     parts = [_listed(definition, marts, window, code) for code in window.periods]
     return pl.concat(parts)
 

@@ -120,7 +120,9 @@ def evaluated(
 
 def _about(relation: Relation, asked: Asked) -> Asked:
     measures = tuple(measure for measure in asked.measures if measure.relation.name == relation.name)
-    return replace(asked, measures=measures, pairs=asked.pairs if relation.name == PANEL else ())
+    if relation.name == PANEL:
+        return replace(asked, measures=measures)
+    return Asked(measures)  # only panels are asked for the period before
 
 
 def _not_given(columns: frozenset[str]) -> str:

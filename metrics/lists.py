@@ -14,6 +14,7 @@ from metrics.frames import Marts
 from metrics.measures import Compute
 from metrics.moving import steps_back, stretch
 from metrics.periods import Window
+from metrics.points import check_periods
 from metrics.selection import Missing
 
 KEYS: Final = ("period", "customer")
@@ -42,6 +43,7 @@ def customers_behind(catalog: Catalog, name: str, marts: Marts, window: Window) 
     | computed kinds | see `metrics.families.customers` |
 
     Of a quantile, a minimum or a maximum there are no sums: `value` is the customer's own median there. What
+    is counted once over all is counted once a customer. What
     is not recorded by customer has no column. Raises Fault for an unknown metric, Missing when nothing
     of it is recorded by customer.
     """
@@ -84,6 +86,7 @@ def _moved(
     """The quantities of another metric over the stretch of each period, or in two periods side by side."""
     plan, calendar = catalog.plan(definition.metric), marts.calendar
     if isinstance(definition, Change):
+        check_periods(window, all_time=False)
         back = steps_back(definition, window, calendar)
         earlier = replace(window, last=window.last - back)
         now = _quantities(catalog, plan, marts, window, f"{prefix}now.")
@@ -114,6 +117,8 @@ def _sums(measure: Compute, label: str) -> list[pl.Expr]:
         case "count":
             counted = value.count() if measure.counts_values else pl.len()
             return [counted.cast(pl.Int64).alias(label)]
+        case "count_distinct":
+            return [value.drop_nulls().n_unique().cast(pl.Int64).alias(label)]
         case "average" | "share":
             return [value.cast(pl.Float64).sum().alias(label), rows]
         case _:

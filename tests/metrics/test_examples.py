@@ -86,9 +86,7 @@ WRONG = {
     "contacts_per_customer": {"denominator": "orders"},
     "cost_per_contact": {"expression": "avg(coalesce(cost, 0))"},
     "days_to_resolve": {"where": None},
-    "slow_resolution_days": {
-        "expression": "max(date_diff('day', occurred_on, CAST(resolved_at AS DATE)))"
-    },
+    "slow_resolution_days": {"expression": "max(date_diff('day', occurred_on, CAST(resolved_at AS DATE)))"},
     "resolved_share": {"where": None},
     "survey_responses": {"expression": "count(*)"},
     "satisfaction_year": {"window": "1 month"},

@@ -8,24 +8,15 @@ import polars as pl
 import pytest
 
 from metrics.catalog import Catalog
+from metrics.definitions import Change, Cumulative, Derived, NetPromoterScore, Ratio, Simple
 from metrics.figures import compute
 from metrics.frames import Marts
 from metrics.lists import customers_behind
 from metrics.periods import Calendar, Grain, Window
-from metrics.retention_definitions import Followed
 from metrics.selection import Missing, Selection
-from metrics.worth_definitions import Worth
+from metrics.worth_definitions import Concentration
 
-NAMES = (
-    "acquisition_cost_per_new_customer", "active_customers", "average_customer_value",
-    "average_order_value", "average_profit_per_order", "complaints", "complaints_per_1000_orders",
-    "contacts", "cross_and_up_sell_share", "cross_sell_revenue", "customers", "discount_rate",
-    "gross_margin", "gross_margin_rate", "gross_revenue", "net_revenue", "new_customer_share",
-    "new_customers", "nps", "orders", "orders_per_customer", "reactivated_customers", "repeat_customers",
-    "repeat_purchase_rate", "retention_rate", "return_rate", "returned_value", "returning_customers",
-    "satisfaction", "service_cost", "service_cost_per_active_customer", "units_per_order",
-    "up_sell_revenue",
-)  # fmt: skip
+WITHOUT_CUSTOMERS = {"acquisition_spend", "acquisition_spend_to_date"}
 SELECTIONS = {
     "everybody": Selection(),
     "region": Selection({"region": ("North", "East")}),
@@ -39,49 +30,88 @@ WINDOWS = {
 }
 
 
-def test_every_shipped_metric_is_listed_here(shipped: Catalog) -> None:
-    elsewhere = {
-        name for name, plan in shipped.plans.items() if isinstance(plan.definition, Followed | Worth)
-    }
-    assert set(NAMES) == set(shipped.plans) - {"acquisition_spend"} - elsewhere
-
-
 @pytest.mark.parametrize(
     ("kept", "window"), [*((kept, "month") for kept in SELECTIONS), ("region", "all"), ("everybody", "days")]
 )
-@pytest.mark.parametrize("name", NAMES)
-def test_the_list_adds_up_to_the_tile(
-    shop_marts: Marts, shipped: Catalog, name: str, kept: str, window: str
-) -> None:
+def test_every_list_adds_up_to_its_tile(shop_marts: Marts, shipped: Catalog, kept: str, window: str) -> None:
     marts = shop_marts.select(SELECTIONS[kept])
-    row = compute(shipped, [name], marts, WINDOWS[window]).row(0, named=True)
-    try:
-        people = customers_behind(shipped, name, marts, WINDOWS[window])
-    except Missing:
-        assert row["value"] is None
-        return
-    sums = {column: people[column].sum() for column in people.columns[3:]}
-    if row["value"] is not None:
-        assert figure(name, shipped, sums, row) == pytest.approx(row["value"], rel=1e-12)
-    if row["amount"] is not None:
-        assert Decimal(sums["value"]) == row["amount"]
-    assert people.filter(pl.col("customer_id").is_not_null())["customer_id"].is_unique().all()
+    figures = compute(shipped, list(shipped.plans), marts, WINDOWS[window])
+    rebuilt = set()
+    for row in figures.iter_rows(named=True):
+        name = row["metric"]
+        try:
+            people = customers_behind(shipped, name, marts, WINDOWS[window])
+        except Missing:
+            assert row["value"] is None or name in WITHOUT_CUSTOMERS, name
+            continue
+        sums = {column: people[column].sum() for column in people.columns[3:]}
+        found = figure(shipped, name, sums)
+        if row["value"] is not None and found is not None:
+            assert found == pytest.approx(row["value"], rel=1e-9), name
+            rebuilt.add(name)
+        if row["amount"] is not None and isinstance(shipped.definition(name), Simple):
+            assert Decimal(sums["value"]) == row["amount"], name
+        assert people.filter(pl.col("customer_id").is_not_null())["customer_id"].is_unique().all(), name
+    assert len(rebuilt) >= (15 if kept in ("category", "lines") else 30)
 
 
-def figure(name: str, catalog: Catalog, sums: dict[str, Any], row: dict[str, Any]) -> float:
-    """The figure from the sums of a list."""
-    definition = catalog.definition(name)
-    match definition.kind:
-        case "simple":
-            return float(sums["value"]) / float(sums.get("value_n", 1))
-        case "nps":
-            return 100 * (sums["promoters"] - sums["detractors"]) / sums["answers"]
-        case "ratio" if (
-            "numerator" not in sums
-        ):  # money spent has no customers: only the denominator is listed
-            return row["value"] if sums["denominator"] == row["n"] else float("nan")
+def figure(catalog: Catalog, name: str, sums: dict[str, Any], prefix: str = "") -> float | None:
+    """The figure from the sums of a list; None where it is no function of sums, or not all is listed."""
+    plan = catalog.plan(name)
+    match definition := plan.definition:
+        case Simple():
+            return simple(definition.expression, sums, prefix)
+        case NetPromoterScore():
+            above = sums.get("promoters", 0) - sums.get("detractors", 0)
+            return None if prefix else divided(100 * above, sums["answers"])
+        case Ratio():
+            labels = zip(("numerator", "denominator"), plan.parts, strict=True)
+            above, below = (term(catalog, part, label, sums, prefix) for label, part in labels)
+            return divided(above, below, definition.scale)
+        case Cumulative():
+            return figure(catalog, definition.metric, sums, prefix)
+        case Change():
+            sides = [
+                figure(catalog, definition.metric, sums, f"{prefix}{side}.") for side in ("now", "before")
+            ]
+            return change(definition, *sides)
+        case Derived():
+            read = {part: figure(catalog, part, sums, f"{prefix}{part}.") for part in plan.references}
+            known = None not in read.values()
+            return pl.DataFrame(read).select(plan.formula.expr.cast(pl.Float64)).item() if known else None
+        case Concentration():
+            return None
         case _:
-            return getattr(definition, "scale", 1) * float(sums["numerator"]) / float(sums["denominator"])
+            whole = sums.get(f"{prefix}value")
+            return divided(whole, 1) if whole is not None else term_of(sums, prefix)
+
+
+def simple(expression: str, sums: dict[str, Any], prefix: str) -> float | None:
+    if any(word in expression for word in ("median", "percentile", "min(", "max(")):
+        return None
+    if "distinct" in expression and "customer" not in expression:
+        return None  # what several customers share is in the list of each
+    return divided(sums.get(f"{prefix}value"), sums.get(f"{prefix}value_n", 1))
+
+
+def term(catalog: Catalog, part: Any, label: str, sums: dict[str, Any], prefix: str) -> Any:
+    if isinstance(part, str):
+        return figure(catalog, part, sums, f"{prefix}{label}.")
+    return sums.get(f"{prefix}{label}")
+
+
+def change(definition: Change, now: float | None, before: float | None) -> float | None:
+    if now is None or before is None:
+        return None
+    return now / before - 1 if definition.value == "relative" else now - before
+
+
+def term_of(sums: dict[str, Any], prefix: str) -> float | None:
+    return divided(sums.get(f"{prefix}numerator"), sums.get(f"{prefix}denominator"))
+
+
+def divided(above: Any, below: Any, scale: float = 1) -> float | None:
+    return None if above is None or not below else scale * float(above) / float(below)
 
 
 def test_a_list_shows_the_largest_first_and_nobody_who_adds_nothing(

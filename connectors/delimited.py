@@ -69,6 +69,17 @@ def read_csv(source: CsvSource, path: Path, shown: str, copy: Path) -> Piece:
     return _Layout(text, records.delimiter, names, twice, top).piece(copy)
 
 
+def below(
+    source: CsvSource, path: Path, shown: str, copy: Path, count: int
+) -> tuple[list[list[str]], CsvSource]:
+    """The first `count` records of a delimited file, and the source that begins below them."""
+    text = opened(source, path, shown, copy)
+    records = Records(_lines(text.path, source.skip_rows), _delimiter(source, text))
+    found = [_header(records, text) for _ in range(count)]
+    rest = {"skip_rows": source.skip_rows + records.lines, "delimiter": records.delimiter}
+    return found, source.model_copy(update=rest)
+
+
 def opened(source: EncodedSource, path: Path, shown: str, copy: Path) -> Text:
     """A text file in UTF-8: as it is, or a copy. Raises SourceError when it is no text that can be read."""
     found = survey(path, shown)

@@ -1,10 +1,8 @@
 """Files to raw rows: their columns as they stand, a number on every row, and the rows that cannot be read."""
 
-import hashlib
 from pathlib import Path
 from typing import Final
 
-import fastexcel
 import polars as pl
 
 from config.errors import suggestion
@@ -18,10 +16,13 @@ from connectors.kinds import (
     FixedSource,
     JsonSource,
     ParquetSource,
+    SurveySource,
     TextSource,
 )
 from connectors.manifest import SourceFile
-from connectors.raw import ROW, Piece, Raw, headings
+from connectors.raw import ROW, Piece, Raw
+from connectors.surveys import read_survey
+from connectors.workbooks import fingerprint_of, read_excel
 
 _GLOB: Final = "*?["
 
@@ -54,6 +55,8 @@ def _read(source: FileSource, path: Path, shown: str, copy: Path) -> Piece:
             return read_fixed(source, path, shown, copy)
         case JsonSource():
             return read_json_lines(source, path, shown, copy)
+        case SurveySource():
+            return read_survey(source, path, shown, copy)
         case ParquetSource():
             return read_parquet(path, shown)
         case ExcelSource():
@@ -116,42 +119,5 @@ def read_parquet(path: Path, shown: str) -> Piece:
     nested = [name for name, dtype in schema.items() if dtype.is_nested()]
     frame = frame.with_columns(pl.col(texts).cast(pl.String, strict=False)).drop(nested)
     notes = [f"{shown}: column `{name}` holds nested values and is left out" for name in nested]
-    file = SourceFile(path=shown, bytes=path.stat().st_size, rows=rows, fingerprint=_fingerprint(path))
+    file = SourceFile(path=shown, bytes=path.stat().st_size, rows=rows, fingerprint=fingerprint_of(path))
     return Piece(frame.with_row_index(ROW), file, tuple(notes))
-
-
-def _fingerprint(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
-
-
-def read_excel(source: ExcelSource, path: Path, shown: str) -> Piece:
-    """The rows of one sheet, every cell as text. Raises SourceError when workbook or sheet is not there."""
-    sheet = _sheet(source, path, shown)
-    table = sheet.to_polars()
-    if table.width == 0 or (table.height == 0 and not source.header):
-        raise SourceError(shown, "the sheet is empty", "Check `sheet:`")
-    names, twice = headings(source.header or ["" if cell is None else cell for cell in table.row(0)])
-    if len(names) != table.width:
-        fault = f"`header:` names {len(names)} columns, the sheet has {table.width}"
-        raise SourceError(shown, fault, "Name every column")
-    body = table.rename(dict(zip(table.columns, names, strict=True))).slice(0 if source.header else 1)
-    body = body.with_row_index(ROW)
-    filled = body.filter(pl.any_horizontal(pl.exclude(ROW).is_not_null()))
-    blank = body.height - filled.height
-    notes = (f"{shown}: {blank} empty rows passed over",) if blank else ()
-    file = SourceFile(
-        path=shown, bytes=path.stat().st_size, rows=filled.height, fingerprint=_fingerprint(path)
-    )
-    return Piece(filled.lazy(), file, notes, twice=twice, span=body.height)
-
-
-def _sheet(source: ExcelSource, path: Path, shown: str) -> fastexcel.ExcelSheet:
-    try:
-        book = fastexcel.read_excel(path)
-        name = source.sheet or book.sheet_names[0]
-        if name not in book.sheet_names:
-            raise SourceError(shown, f"no sheet `{name}`", suggestion(name, book.sheet_names))
-        return book.load_sheet(name, header_row=None, skip_rows=source.skip_rows, dtypes="string")
-    except fastexcel.FastExcelError as error:
-        raise SourceError(shown, "the file is no Excel workbook", "Check `kind:`") from error

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from config.errors import Fault
 from config.model import one_of
-from connectors.tables import TABLES
+from connectors.tables import SURVEY_PARTS, TABLES
 
 ROW_NUMBER: Final = "row_number"
 """The word in `columns` that stands for the number of the row within its source."""
@@ -280,5 +280,65 @@ class DatabaseSource(_Source):
         return self
 
 
-FileSource: TypeAlias = CsvSource | TextSource | FixedSource | JsonSource | ParquetSource | ExcelSource
+class Answers(Model):
+    """Some columns of a survey export, and the items that were answered in them."""
+
+    columns: str = Field(
+        min_length=1, description="Name of the columns with `{item}` where the item stands: `Q1_{item}`."
+    )
+    item: str = Field("{item}", description="Code of the item, such as `T{item}`; default: `{item}`.")
+    part: Literal[*SURVEY_PARTS] = Field("score", description="Which side of the item was asked.")  # type: ignore[valid-type]  # the tuple is a constant
+    kind: Literal["scale", "ticked", "listed"] = Field(
+        "scale",
+        description="scale: one answer; ticked: a column for each choice, filled where chosen; listed: the "
+        "choices in one cell.",
+    )
+    separator: str = Field(",", min_length=1, description="What stands between listed choices.")
+    values: Mapping[str, str | Constant | None] = Field(
+        default_factory=dict, description="Answers in words and the code of each: `{Very good: 5}`."
+    )
+
+
+SURVEY_COLUMNS: Final = {
+    "response_id": "response",
+    "item": "item",
+    "part": "part",
+    "answered_at": "answered",
+    "instrument": "instrument",
+    "score": "score",
+}
+"""What a survey's columns are, unless the source says otherwise."""
+
+
+class SurveySource(EncodedSource):
+    """The export of a survey tool: a row a response, made into a row an answer."""
+
+    kind: Literal["survey"] = Field(description="The export of a survey tool, one row a response.")
+    format: Literal["qualtrics", "surveymonkey", "limesurvey", "google_forms", "typeform", "spss"] = Field(
+        description="The tool that wrote it."
+    )
+    instrument: str = Field(min_length=1, description="Name of the instrument that was asked.")
+    answers: tuple[Answers, ...] = Field(min_length=1, description="Which columns answer which items.")
+    response: str | None = Field(None, description="Column that names a response; default: the tool's own.")
+    answered: str | None = Field(
+        None, description="Column with the time of the answers; default: the tool's own."
+    )
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=1, description="The delimiter; `,` `;` `|` and tab are detected."
+    )
+    sheet: str | None = Field(None, description="Name of the sheet of a workbook; default: the first.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fills_the_survey(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        columns = given.get("columns", {})
+        filled = {"columns": {**SURVEY_COLUMNS, **columns}} if isinstance(columns, dict) else {}
+        return {"table": "survey_answers", **given, **filled}
+
+
+FileSource: TypeAlias = (
+    CsvSource | TextSource | FixedSource | JsonSource | ParquetSource | ExcelSource | SurveySource
+)
 Source: TypeAlias = Annotated[FileSource | DatabaseSource, Field(discriminator="kind")]

@@ -103,6 +103,14 @@ PAGES: Final[tuple[Page, ...]] = (
         later("Named groups of customers: build, compare, see how they overlap and move, export the list."),
     ),
     Page(
+        "customers",
+        later("Customers"),
+        "person_search",
+        later("Customers"),
+        "dashboard.views.customers",
+        later("One customer with behaviour and feeling together, and whom to call this week."),
+    ),
+    Page(
         "definitions",
         later("Definitions"),
         "menu_book",

@@ -38,6 +38,12 @@ _ANSWERED: Final[Mapping[str, Fact]] = {
     "responses": Fact(_COUNT, "Survey responses", "count", "Questionnaires filled in."),
     "last_answer_on": Fact(_DAY, "Last answer", about="The day of the last filled-in questionnaire."),
 }
+_GAP: Final = Fact(
+    pl.Float64(),
+    "Last gap",
+    "score",
+    "Perceived less expected service, mean over the items of the last questionnaire that asked both.",
+)
 _INVITED: Final = "invited"
 """The item that says who was asked; it is no answer."""
 
@@ -94,7 +100,9 @@ def _scores(marts: Marts) -> dict[str, Fact]:
         )
         for item in score_items(marts)
     }
-    return {**_ANSWERED, **scores}
+    asked = marts.kept("parts asked", lambda: set(marts.frame("answers")["part"].cast(pl.String).unique()))
+    gap = {"last_gap": _GAP} if {"expectation", "perception"} <= asked else {}
+    return {**_ANSWERED, **gap, **scores}
 
 
 def _answers(marts: Marts, names: frozenset[str]) -> pl.DataFrame:
@@ -105,6 +113,8 @@ def _answers(marts: Marts, names: frozenset[str]) -> pl.DataFrame:
         pl.col("response_id").n_unique().cast(_COUNT).alias("responses"),
         pl.col("answered_on").max().alias("last_answer_on"),
     )
+    if "last_gap" in names:
+        found = found.join(_gaps(rows), on=CUSTOMER, how="left")
     scored = rows.filter(pl.col("part").cast(pl.String) == "score", pl.col("score").is_not_null())
     for item in score_items(marts):
         if (name := f"{SCORE}{item.lower()}") in names:
@@ -116,6 +126,20 @@ def _answers(marts: Marts, names: frozenset[str]) -> pl.DataFrame:
             )
             found = found.join(last, on=CUSTOMER, how="left")
     return found
+
+
+def _gaps(rows: pl.DataFrame) -> pl.DataFrame:
+    """The gap of each customer's last response that asked for expectation and perception."""
+    part = pl.col("part").cast(pl.String)
+    asked = rows.filter(part.is_in(["expectation", "perception"]), pl.col("score").is_not_null())
+    pairs = asked.group_by(CUSTOMER, "response_id", "answered_on", "item").agg(
+        pl.col("score").filter(part == "perception").first().alias("perceived"),
+        pl.col("score").filter(part == "expectation").first().alias("expected"),
+    )
+    both = pairs.with_columns(gap=pl.col("perceived") - pl.col("expected")).drop_nulls("gap")
+    by = (CUSTOMER, "answered_on", "response_id")
+    means = both.group_by(by).agg(pl.col("gap").mean().alias("last_gap")).sort(by)
+    return means.unique(CUSTOMER, keep="last").select(CUSTOMER, "last_gap")
 
 
 SERVICE: Final = Family(

@@ -34,8 +34,9 @@ _LIFECYCLE: Final[Mapping[str, Fact]] = {
         pl.Enum(STATES),
         "Lifecycle",
         about="prospect: never ordered; new: first order in the last 30 days; returning: back in the last 90 "
-        "days after a silence beyond the own rhythm; due: will count as lost within 30 days; lost: silent "
-        "for longer than the own rhythm or season allows; active: everybody else.",
+        "days after a silence beyond the own rhythm; due: silent for more than half of what the rhythm "
+        "allows, and lost within 30 days unless an order comes; lost: silent for longer than the own rhythm "
+        "or season allows; active: everybody else.",
     ),
     "silent_days": Fact(pl.Int64(), "Silent days", "count", "Days since the last order day."),
     "lapse_days": Fact(
@@ -113,7 +114,7 @@ def _state(marts: Marts) -> pl.Expr:
         .then(pl.lit("lost"))
         .when((pl.col("ended_gap") > pl.col("lapse_days")) & pl.col("season").is_null())
         .then(pl.lit("returning"))
-        .when(pl.col("lapses_on") <= soon)
+        .when((pl.col("lapses_on") <= soon) & (pl.col("silent_days") > pl.col("lapse_days") / 2))
         .then(pl.lit("due"))
         .otherwise(pl.lit("active"))
     )

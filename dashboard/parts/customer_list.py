@@ -34,10 +34,7 @@ def customer_list(
     ours = {"customer_id": _("Customer"), **names}
     listing(
         rows,
-        [
-            Column(ours.get(name, heading(name)), "number" if dtype.is_numeric() else "")
-            for name, dtype in rows.schema.items()
-        ],
+        [Column(ours.get(name, heading(name)), _kind(name, dtype)) for name, dtype in rows.schema.items()],
         partial(_cells, desk, units or {}),
         show,
         key=key,
@@ -46,6 +43,13 @@ def customer_list(
         placeholder=_("Search by id, name or attribute"),
         counted=lambda n: ngettext("{n} customer", "{n} customers", n).format(n=show.decimal(n, 0)),
     )
+
+
+def _kind(name: str, dtype: pl.DataType) -> str:
+    """How a column is set: ids lead to their customers, reasons are sentences of ours."""
+    if dtype.is_numeric():
+        return "number"
+    return {"customer_id": "customer", "reason": "wide"}.get(name, "")
 
 
 def _cells(desk: Desk, units: Mapping[str, Unit], page: pl.DataFrame) -> list[list[str]]:

@@ -149,6 +149,8 @@ def _who(desk: Desk, scope: Scope, tile: Tile) -> None:
     section(_("Customers"), " \N{MIDDLE DOT} ".join(_sums(desk, tile, rows)))
     names = _headings(desk, tile.name)
     kinds = {name: "number" for name, dtype in rows.schema.items() if dtype.is_numeric()}
+    if not rows["customer_id"].null_count():
+        kinds["customer_id"] = "customer"
     listing(
         rows,
         [Column(names.get(name, heading(name)), kinds.get(name, "")) for name in rows.columns],

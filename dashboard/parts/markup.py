@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from urllib.parse import quote
 
 import polars as pl
 import streamlit as st
@@ -15,7 +16,10 @@ from dashboard import sheet
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table. `kind`: empty for short texts, `number`, `code`, or `wide` for our sentences."""
+    """A column of a table. `kind`: empty for short texts, `number`, `code`, `wide` for our sentences.
+
+    `customer` holds ids of customers, each a link to the page on that one.
+    """
 
     title: str
     kind: str = ""
@@ -137,7 +141,18 @@ def table(
 
 def _row(columns: Sequence[Column], cells: Sequence[str], kind: str = "") -> str:
     filled = "".join(
-        f'<td class="{column.kind}">{marked(cell) if column.kind == "wide" else escape(cell)}</td>'
+        f'<td class="{column.kind}">{_cell(column, cell)}</td>'
         for column, cell in zip(columns, cells, strict=True)
     )
     return f'<tr class="{kind}">{filled}</tr>'
+
+
+def _cell(column: Column, cell: str) -> str:
+    match column.kind:
+        case "wide":
+            return marked(cell)
+        case "customer" if cell.strip():
+            address = f"customers?customers.id={quote(cell, safe='')}"
+            return f'<a href="{escape(address)}" target="_self">{escape(cell)}</a>'
+        case _:
+            return escape(cell)

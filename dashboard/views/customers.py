@@ -1,0 +1,50 @@
+"""Customers: find one and see behaviour and feeling together; whom to call this week."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import streamlit as st
+
+from dashboard import data, state
+from dashboard.desk import Desk
+from dashboard.parts import filter_bar, markup, states
+from dashboard.parts.kpi_row import sentence
+from dashboard.state import Scope
+from dashboard.text import gettext as _
+from dashboard.text import later
+from dashboard.views import customer_calls, customer_view
+from metrics.selection import Missing
+
+SECTION: Final = "customers.section"
+
+Section = Callable[[Desk, Scope], None]
+SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
+    "one": (later("One customer"), customer_view.render),
+    "calls": (later("Who to call"), customer_calls.render),
+}
+
+
+def render() -> None:
+    """Draw the section that is chosen, for the scope that the filter bar holds."""
+    desk, scope = data.desk(), state.scope()
+    caption = _("As of {day} \N{MIDDLE DOT} {n} customers").format(
+        day=desk.show.day(desk.as_of), n=desk.show.count(len(desk.whole.frame("customer_summary")))
+    )
+    markup.head(_("Customers"), caption)
+    filter_bar.ignored_note()
+    chosen = st.segmented_control(
+        _("Section"),
+        list(SECTIONS),
+        default=next(iter(SECTIONS)),
+        required=True,
+        format_func=lambda name: _(SECTIONS[name][0]),
+        key=SECTION,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    try:
+        SECTIONS[chosen or "one"][1](desk, scope)
+    except Missing as missing:
+        states.empty("inventory_2", _("Nothing to show here"), sentence(str(missing)))

@@ -8,7 +8,8 @@ from typing import Final
 import polars as pl
 
 _SAMPLE_ROWS: Final = 20_000
-_PART: Final = "part"
+_PART: Final = "(cut)"
+"""Key of the folders of parts; a column of this name would be taken for it and lost."""
 
 
 @dataclass(frozen=True)

@@ -257,6 +257,20 @@ def test_cutting_changes_neither_rows_nor_counts_nor_quarantine(folder: Path, re
 
 
 @pytest.mark.usefixtures("small_parts")
+def test_a_table_with_a_column_called_part_is_cut_too(folder: Path):
+    answers = [f"R{n},Q{n % 2},score,C{n},2026-01-05,csat,{n % 5},s{n % 3}" for n in range(40)]
+    head = "response_id,item,part,customer_id,answered_at,instrument,score,cut"
+    (folder / "survey.csv").write_text("\n".join([head, *answers]) + "\n", encoding="utf-8")
+    columns = {name: name for name in head.split(",")[:-1]}
+    survey = {"name": "survey", "table": "survey_answers", "kind": "csv", "location": "survey.csv"}
+    found = run(folder, {**survey, "columns": columns, "attributes": ["cut"]})
+    assert len(found.manifest.tables["survey_answers"].parts) > 3
+    rows = found.scan("survey_answers").collect()
+    assert rows["part"].to_list() == ["score"] * 40
+    assert sorted(rows["cut"]) == sorted(f"s{n % 3}" for n in range(40))
+
+
+@pytest.mark.usefixtures("small_parts")
 def test_the_parts_of_the_version_before_are_shared_where_they_are_equal(folder: Path):
     first = run(folder)
     rewrite(folder, ",7.5\n", ",7.6\n")

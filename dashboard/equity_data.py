@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
@@ -11,6 +11,7 @@ import polars as pl
 from dashboard.desk import Desk
 from dashboard.retention_data import with_ids
 from dashboard.state import Scope
+from metrics.equity import Convention
 from metrics.equity_drivers import (
     DISCOUNT,
     Measured,
@@ -27,6 +28,19 @@ from metrics.migration import recency_rates
 from metrics.payback import margins_of_won, payback_by_channel
 from metrics.reasons import Reason
 from metrics.selection import Missing
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The yearly discount rate, and when the first margin is taken to come."""
+
+    discount: float = DISCOUNT
+    convention: Convention = "end"
+
+    @classmethod
+    def of(cls, found: Measured) -> Terms:
+        """Those under which drivers were measured."""
+        return cls(found.drivers.discount, found.drivers.convention)
 
 
 def marts(desk: Desk, scope: Scope) -> Marts:
@@ -46,31 +60,33 @@ def year(desk: Desk, scope: Scope, back: int = 0) -> Year:
     return desk.kept(question, lambda: equity_year(marts(desk, scope), at))
 
 
-def measured(desk: Desk, scope: Scope, segment: tuple[str, str] | None = None) -> Measured | Reason:
+def measured(
+    desk: Desk, scope: Scope, terms: Terms, segment: tuple[str, str] | None = None
+) -> Measured | Reason:
     """The drivers of the chosen customers, or of those of them with one value of an attribute."""
     if segment is None:
-        return drivers(year(desk, scope))
+        return drivers(year(desk, scope), terms.discount, terms.convention)
     attribute, value = segment
-    found = by(desk, scope, attribute).get(value)
+    found = by(desk, scope, attribute, terms).get(value)
     text = f"No customer of `{value}` ordered in these two years. Choose another segment"
     return found or Reason("no_customers", text)
 
 
-def by(desk: Desk, scope: Scope, attribute: str) -> Mapping[str, Measured | Reason]:
+def by(desk: Desk, scope: Scope, attribute: str, terms: Terms) -> Mapping[str, Measured | Reason]:
     """The drivers of each value of an attribute; channels with what was spent on each of them."""
     found = year(desk, scope)
 
     def made() -> Mapping[str, Measured | Reason]:
         whole = marts(desk, scope)
         own = channel_costs(whole, found.ends_on) if attribute == CHANNEL else None
-        return drivers_by(found, segments(whole, attribute), own)
+        return drivers_by(found, segments(whole, attribute), own, terms.discount, terms.convention)
 
-    return desk.kept(f"equity by {attribute} {found.ends_on} {sorted(scope.attributes)}", made)
+    return desk.kept(f"equity by {attribute} {found.ends_on} {terms} {sorted(scope.attributes)}", made)
 
 
-def statement(desk: Desk, scope: Scope) -> YearStatement | Reason:
+def statement(desk: Desk, scope: Scope, terms: Terms) -> YearStatement | Reason:
     """The Customer Equity Statement of the year."""
-    return year_statement(year(desk, scope), year(desk, scope, 1))
+    return year_statement(year(desk, scope), year(desk, scope, 1), terms.discount, terms.convention)
 
 
 def contributions(desk: Desk, scope: Scope) -> pl.DataFrame:
@@ -97,17 +113,17 @@ def lists(desk: Desk, scope: Scope, line: str) -> pl.DataFrame:
     return with_ids(desk, joined.sort("net_ever", "customer", descending=[True, False], nulls_last=True))
 
 
-def channels(desk: Desk, scope: Scope) -> pl.DataFrame:
+def channels(desk: Desk, scope: Scope, discount: float) -> pl.DataFrame:
     """Payback of the customers won in the year before last, by channel, over the twelve months after.
 
     See `payback_by_channel`; Raises Missing without channels, or without money spent on acquisition.
     """
     found = year(desk, scope, 1)
-    question = f"equity channels {found.ends_on} {sorted(scope.attributes)}"
-    return desk.kept(question, lambda: _channels(marts(desk, scope), found))
+    question = f"equity channels {found.ends_on} {discount} {sorted(scope.attributes)}"
+    return desk.kept(question, lambda: _channels(marts(desk, scope), found, discount))
 
 
-def _channels(chosen: Marts, found: Year) -> pl.DataFrame:
+def _channels(chosen: Marts, found: Year, discount: float) -> pl.DataFrame:
     if CHANNEL not in chosen.attributes:
         fault = "customers have no channel: map `channel` of the customers"
         raise Missing(fault)
@@ -126,7 +142,7 @@ def _channels(chosen: Marts, found: Year) -> pl.DataFrame:
             {name: each.per_new for name, each in spent.items()}, return_dtype=pl.Float64
         ),
     )
-    return payback_by_channel(won, margins, (1 + DISCOUNT) ** (1 / 12) - 1)
+    return payback_by_channel(won, margins, (1 + discount) ** (1 / 12) - 1)
 
 
 def recency(desk: Desk, scope: Scope) -> pl.DataFrame:

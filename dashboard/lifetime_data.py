@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dashboard.desk import Desk
 from dashboard.retention_data import with_ids
@@ -17,23 +19,48 @@ from metrics.lifetime.candidates import best_of, fit_table, fits
 from metrics.lifetime.fitting import Fit
 from metrics.lifetime.gammagamma import GammaGamma, independence
 from metrics.lifetime.gates import cautions, gates
+from metrics.lifetime.historic import historic_value, lacking, with_costs
 from metrics.lifetime.history import compress, history_of_customers, times
 from metrics.lifetime.model import PurchaseModel
-from metrics.lifetime.uncertainty import segment_intervals
-from metrics.lifetime.validation import by_frequency, comparison, deciles, holdout, judgement, tracking
-from metrics.lifetime.values import Terms, customer_values
-from metrics.reasons import Reason
+from metrics.lifetime.movement import value_changes
+from metrics.lifetime.sbg import ShiftedBetaGeometric, contract_renewals, observed_survival
+from metrics.lifetime.uncertainty import customer_intervals, segment_intervals
+from metrics.lifetime.validation import (
+    by_frequency,
+    comparison,
+    coverage,
+    deciles,
+    holdout,
+    judgement,
+    tracking,
+)
+from metrics.lifetime.values import Terms, customer_values, months_after
+from metrics.reasons import Estimate, Reason
 from metrics.selection import Missing
 
 NAMES: Final = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "pareto_nbd": "Pareto/NBD"}
+SEGMENT: Final = "channel"
+"""The attribute whose means are the naive baseline of a segment."""
 COHORT: Final = "first_year"
 """Besides the attributes, customers are split by the year of their first order."""
 DISCOUNT: Final = 0.10
 ALIVE: Final = 0.5
+SINCE: Final = 91
+"""So many days ago is the day that rising and falling values are measured from."""
 TOP: Final = 0.2
 _DRAWS: Final = 100
-_LONGEST_HOLDOUT: Final = 364
+_LONGEST_HOLDOUT: Final = 12  # months
+_SIMULATED: Final = 2000
 _STEP: Final = 28
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """How far a predicted value looks and how it discounts: see `Terms`."""
+
+    months: int = 12
+    discount: float = DISCOUNT
+    convention: Literal["end", "begin"] = "end"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +81,10 @@ class Outlook:
     margin: float | None
     as_of: date
 
-    def terms(self, months: int) -> Terms:
-        """What a value over so many months means."""
-        return Terms(self.as_of, months, DISCOUNT, 1.0 if self.margin is None else self.margin)
+    def terms(self, horizon: Horizon) -> Terms:
+        """What a value over this horizon means."""
+        margin = 1.0 if self.margin is None else self.margin
+        return Terms(self.as_of, horizon.months, horizon.discount, margin, horizon.convention)
 
 
 def _people(marts: Marts) -> pl.DataFrame:
@@ -115,22 +143,72 @@ def margin_rate(people: pl.DataFrame) -> float | None:
     return sums[0] / sums[1] if sums[1] > 0 else None
 
 
-def values(desk: Desk, scope: Scope, months: int) -> pl.DataFrame:
+def values(desk: Desk, scope: Scope, horizon: Horizon) -> pl.DataFrame:
     """One row a customer, the most valuable first: predictions, `group`, revenue so far, attributes."""
     return desk.kept(
-        f"lifetime values {months} {sorted(scope.attributes)}", lambda: _values(desk, scope, months)
+        f"lifetime values {horizon} {sorted(scope.attributes)}", lambda: _values(desk, scope, horizon)
     )
 
 
-def _values(desk: Desk, scope: Scope, months: int) -> pl.DataFrame:
+def _values(desk: Desk, scope: Scope, horizon: Horizon) -> pl.DataFrame:
     found = outlook(desk, scope)
     if found.purchases is None or found.purchases.model is None:
         return pl.DataFrame(schema={"customer": pl.UInt32, "value": pl.Float64})
     model, spend = found.purchases.model, found.spend.model
-    rows = customer_values(found.histories, model, spend, found.terms(months))
+    rows = customer_values(found.histories, model, spend, found.terms(horizon))
     people = desk.whole.frame("customer_summary").select("customer", "net_amount", "first_order_on")
+    brought = so_far(desk).select("customer", "margin", "contribution")
     whole = rows.join(people, on="customer", how="left", maintain_order="left")
+    whole = whole.join(brought, on="customer", how="left", maintain_order="left")
     return with_ids(desk, grouped(whole).sort("value", "customer", descending=[True, False], nulls_last=True))
+
+
+def so_far(desk: Desk) -> pl.DataFrame:
+    """What every customer has brought so far: `revenue`, `margin`, `contribution`; see `historic_value`."""
+    return desk.kept("lifetime so far", lambda: historic_value(_costed(desk)))
+
+
+def lacking_costs(desk: Desk) -> tuple[Reason, ...]:
+    """A reason for each kind of cost that no source gives."""
+    return desk.kept("lifetime lacking", lambda: lacking(_costed(desk)))
+
+
+def _costed(desk: Desk) -> pl.DataFrame:
+    frames = desk.whole.frames
+    contacts, spending = (
+        desk.whole.frame(name) if name in frames else None for name in ("contacts", "spending")
+    )
+    return with_costs(_people(desk.whole), contacts, spending)
+
+
+def changes(desk: Desk, scope: Scope, horizon: Horizon) -> pl.DataFrame:
+    """Whose predicted value rose or fell in the last SINCE days, the greatest rise first; with ids."""
+    question = f"lifetime changes {horizon} {sorted(scope.attributes)}"
+    return desk.kept(question, lambda: _changes(desk, scope, horizon))
+
+
+def _changes(desk: Desk, scope: Scope, horizon: Horizon) -> pl.DataFrame:
+    found, chosen = outlook(desk, scope), _marts(desk, scope)
+    assert found.purchases is not None
+    assert found.purchases.model is not None
+    orders = chosen.frame("orders").filter(pl.col("customer").is_not_null())
+    if chosen.mask is not None:
+        orders = orders.filter(chosen.mask.gather(orders["customer"]))
+    since = found.as_of - timedelta(days=SINCE)
+    rows = value_changes(orders, found.purchases.model, found.spend.model, found.terms(horizon), since)
+    people = desk.whole.frame("customer_summary").select("customer", "last_order_on", "net_amount")
+    whole = rows.join(people, on="customer", how="left", maintain_order="left")
+    ranked = whole.sort("change", "customer", descending=[True, False], nulls_last=True)
+    return with_ids(desk, ranked.drop_nulls("change"))
+
+
+def intervals(desk: Desk, found: Outlook, horizon: Horizon, ids: pl.Series) -> pl.DataFrame:
+    """Prediction intervals of some customers by id, in their order; see `customer_intervals`."""
+    people = desk.whole.frame("customer_summary").select("customer_id", "customer")
+    named = pl.DataFrame({"customer_id": ids}).join(people, on="customer_id", maintain_order="left")
+    rows = named.join(found.histories, on="customer", how="left", maintain_order="left")
+    assert found.purchases is not None
+    return customer_intervals(rows, found.purchases, found.spend, found.terms(horizon))
 
 
 def grouped(rows: pl.DataFrame) -> pl.DataFrame:
@@ -156,13 +234,35 @@ def sampled(rows: pl.DataFrame, most: int = 500) -> pl.DataFrame:
     return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]
 
 
-def totals(desk: Desk, scope: Scope, months: int, by: str | None = None) -> pl.DataFrame:
+def value_edges(values: pl.Series) -> list[float]:
+    """Round edges of classes of value, over three powers of ten up to the largest; none without value."""
+    if values.is_empty() or values.max() <= 0:  # type: ignore[operator]  # a number
+        return []
+    top = int(np.ceil(np.log10(float(values.quantile(0.999) or 1))))
+    return [step * 10.0**power for power in range(top - 3, top) for step in (1, 2, 5)]
+
+
+def class_counts(values: pl.Series, edges: Sequence[float]) -> list[int]:
+    """How many values lie in each class that the edges cut; none without edges."""
+    if not edges:
+        return []
+    codes = np.searchsorted(edges, values.to_numpy(), side="right")
+    return [int(n) for n in np.bincount(codes, minlength=len(edges) + 1)]
+
+
+def in_class(rows: pl.DataFrame, edges: Sequence[float], at: int) -> pl.DataFrame:
+    """The rows whose value lies in a class."""
+    low, high = [-np.inf, *edges][at], [*edges, np.inf][at]
+    return rows.filter(pl.col("value") >= low, pl.col("value") < high)
+
+
+def totals(desk: Desk, scope: Scope, horizon: Horizon, by: str | None = None) -> pl.DataFrame:
     """Predicted totals with 95 % intervals, for all or by an attribute or COHORT; see `segment_intervals`."""
-    question = f"lifetime totals {months} {by} {sorted(scope.attributes)}"
-    return desk.kept(question, lambda: _totals(desk, outlook(desk, scope), months, by))
+    question = f"lifetime totals {horizon} {by} {sorted(scope.attributes)}"
+    return desk.kept(question, lambda: _totals(desk, outlook(desk, scope), horizon, by))
 
 
-def _totals(desk: Desk, found: Outlook, months: int, by: str | None) -> pl.DataFrame:
+def _totals(desk: Desk, found: Outlook, horizon: Horizon, by: str | None) -> pl.DataFrame:
     if found.purchases is None:
         return pl.DataFrame()
     rows = found.histories
@@ -171,7 +271,7 @@ def _totals(desk: Desk, found: Outlook, months: int, by: str | None) -> pl.DataF
         year = pl.col("first_order_on").dt.year().cast(pl.String).alias(COHORT)
         column = year if by == COHORT else pl.col(by).cast(pl.String)
         rows = rows.join(people.select("customer", column), on="customer", how="left").drop_nulls(by)
-    return segment_intervals(rows, found.purchases, found.spend, found.terms(months), by=by, draws=_DRAWS)
+    return segment_intervals(rows, found.purchases, found.spend, found.terms(horizon), by=by, draws=_DRAWS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,22 +286,25 @@ class Validation:
     deciles: pl.DataFrame
     comparison: pl.DataFrame
     verdicts: tuple[Reason, ...]
+    covered: Estimate
+    segment: str | None
 
 
 def validation(desk: Desk, scope: Scope) -> Validation | Reason:
     """The models fitted without the last third of the history, a year at most, and judged on it."""
     question = f"lifetime validation {sorted(scope.attributes)}"
-    return desk.kept(question, lambda: _validation(_marts(desk, scope), outlook(desk, scope)))
+    segment = SEGMENT if SEGMENT in desk.attributes else None
+    return desk.kept(question, lambda: _validation(_marts(desk, scope), outlook(desk, scope), segment))
 
 
-def _validation(marts: Marts, found: Outlook) -> Validation | Reason:
+def _validation(marts: Marts, found: Outlook, segment: str | None) -> Validation | Reason:
     oldest = int(found.histories["age_days"].max() or 0)  # type: ignore[arg-type]  # whole days
-    days = min(_LONGEST_HOLDOUT, oldest // 3 // _STEP * _STEP)
-    if days < _STEP * 2 or not found.best:
+    months = min(_LONGEST_HOLDOUT, oldest // 91)
+    if months < 2 or not found.best:
         text = "A holdout needs six months of history and a fitted model. Load older orders"
         return Reason("no_holdout", text)
-    cut = marts.as_of - timedelta(days=days)
-    orders = _orders(marts)
+    cut = months_after(marts.as_of, -months)
+    days, orders = (marts.as_of - cut).days, _orders(marts)
     frame = holdout(orders, cut, marts.as_of)
     fitted = fits(compress(frame))
     x, t_x, age = times(frame)
@@ -215,7 +318,11 @@ def _validation(marts: Marts, found: Outlook) -> Validation | Reason:
     model = fitted[found.best].model
     assert model is not None
     best, actual = ahead[NAMES[found.best]], frame["actual_orders"].to_numpy().astype(np.float64)
-    table = comparison(frame, ahead)
+    named = frame
+    if segment is not None:
+        whole = marts.frame("customer_summary").select("customer", pl.col(segment).cast(pl.String))
+        named = frame.join(whole, on="customer", how="left", maintain_order="left")
+    table = comparison(named, ahead, segment=segment)
     return Validation(
         cut,
         days,
@@ -225,7 +332,17 @@ def _validation(marts: Marts, found: Outlook) -> Validation | Reason:
         deciles(best, actual),
         table,
         judgement(table),
+        _covered(frame, fitted[found.best], Terms(cut, months)),
+        segment,
     )
+
+
+def _covered(frame: pl.DataFrame, fit: Fit[PurchaseModel], terms: Terms) -> Estimate:
+    """How many of the customers' 95 % intervals of orders held what they did in the holdout."""
+    some = sampled(frame, _SIMULATED)
+    rows = customer_intervals(some, fit, None, terms)
+    actual = some["actual_orders"].to_numpy().astype(np.float64)
+    return coverage(rows["orders_lower"].to_numpy(), rows["orders_upper"].to_numpy(), actual)
 
 
 def _orders(marts: Marts) -> pl.DataFrame:
@@ -234,3 +351,36 @@ def _orders(marts: Marts) -> pl.DataFrame:
     if marts.mask is None:
         return rows
     return rows.join(_people(marts).select("customer"), on="customer", how="semi")
+
+
+@dataclass(frozen=True, eq=False)
+class Contracted:
+    """The contracts of the chosen customers and the sBG fitted to them; `amount` is the mean per period."""
+
+    contracts: pl.DataFrame
+    fit: Fit[ShiftedBetaGeometric]
+    observed: NDArray[np.float64]
+    period: str
+    amount: float
+
+
+def contracted(desk: Desk, scope: Scope) -> Contracted:
+    """The contracts of the most usual billing period. Raises Missing without contracts."""
+    return desk.kept(
+        f"lifetime contracts {sorted(scope.attributes)}", lambda: _contracted(_marts(desk, scope))
+    )
+
+
+def _contracted(marts: Marts) -> Contracted:
+    rows = marts.frame("contracts")
+    if marts.mask is not None:
+        rows = rows.filter(marts.mask.gather(rows["customer"]).fill_null(value=False))
+    if rows.is_empty():
+        fault = "none of these customers has a contract"
+        raise Missing(fault)
+    period = str(rows["billing_period"].cast(pl.String).mode().sort()[0])
+    usual = rows.filter(pl.col("billing_period").cast(pl.String) == period)
+    found = contract_renewals(usual, marts.as_of)
+    running = usual.filter(pl.col("ended_on").is_null() | (pl.col("ended_on") > marts.as_of))
+    amount = float((running if len(running) else usual)["amount"].cast(pl.Float64).mean() or 0.0)  # type: ignore[arg-type]  # a number
+    return Contracted(found, ShiftedBetaGeometric.fit(found), observed_survival(found), period, amount)

@@ -167,7 +167,11 @@ def drivers(year: Year, discount: float = DISCOUNT, convention: Convention = "en
 
 
 def drivers_by(
-    year: Year, segment: pl.DataFrame, costs_of: Mapping[str, Costs] | None = None
+    year: Year,
+    segment: pl.DataFrame,
+    costs_of: Mapping[str, Costs] | None = None,
+    discount: float = DISCOUNT,
+    convention: Convention = "end",
 ) -> dict[str, Measured | Reason]:
     """The drivers of each segment, by name; `segment` has `customer` and `segment`, others are left out.
 
@@ -177,7 +181,9 @@ def drivers_by(
     parts = named.partition_by("segment", as_dict=True)
     own = costs_of or {}
     return {
-        str(name): drivers(replace(year, people=part, costs=own.get(str(name), year.costs)))
+        str(name): drivers(
+            replace(year, people=part, costs=own.get(str(name), year.costs)), discount, convention
+        )
         for (name,), part in sorted(parts.items(), key=lambda item: str(item[0][0]))
     }
 
@@ -201,15 +207,17 @@ class YearStatement:
     opening_assumed: bool
 
 
-def year_statement(year: Year, before: Year, discount: float = DISCOUNT) -> YearStatement | Reason:
+def year_statement(
+    year: Year, before: Year, discount: float = DISCOUNT, convention: Convention = "end"
+) -> YearStatement | Reason:
     """The statement of the customers of `year`; `before` is the year that ends a year earlier.
 
-    A customer is worth margin times r / (1 + i - r). Existing: those of the year before, at today's value;
-    lost: those of them who did not order again; new: first-time customers and those who came back, at today's
+    A customer is worth margin times `multiple`. Existing: those of the year before, at today's value; lost:
+    those of them who did not order again; new: first-time customers and those who came back, at today's
     value; costs of acquisition and retention as spent in the year. The measured closing counts today's
     customers, so the statement reconciles only if every customer is in exactly one line.
     """
-    now, then = drivers(year, discount), drivers(before, discount)
+    now, then = (drivers(each, discount, convention) for each in (year, before))
     if isinstance(now, Reason):
         return now
     assumed = isinstance(then, Reason)

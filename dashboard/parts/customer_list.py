@@ -54,12 +54,13 @@ def _kind(name: str, dtype: pl.DataType) -> str:
 
 def _cells(desk: Desk, units: Mapping[str, Unit], page: pl.DataFrame) -> list[list[str]]:
     return [
-        [_text(desk, units.get(name), value) for name, value in row.items()]
+        [cell(desk, units.get(name), value) for name, value in row.items()]
         for row in page.iter_rows(named=True)
     ]
 
 
-def _text(desk: Desk, unit: Unit | None, value: object) -> str:
+def cell(desk: Desk, unit: Unit | None, value: object) -> str:
+    """A value as people write it, a number in its unit."""
     show = desk.show
     match value:
         case None:

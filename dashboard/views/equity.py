@@ -12,6 +12,7 @@ from dashboard import equity_data as asked
 from dashboard.desk import Desk
 from dashboard.parts import filter_bar, markup, states
 from dashboard.parts.kpi_row import sentence
+from dashboard.parts.terms import terms_of
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
@@ -23,6 +24,7 @@ from dashboard.views import (
     equity_statement,
     equity_what_if,
 )
+from metrics.equity import Convention
 from metrics.equity_drivers import Measured
 from metrics.reasons import Reason
 from metrics.selection import Missing
@@ -36,6 +38,11 @@ SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
     "programmes": (later("Programmes"), equity_programmes.render),
     "budgets": (later("Budgets"), equity_budgets.render),
     "concentration": (later("Concentration"), equity_concentration.render),
+}
+CONVENTIONS: Final[Mapping[Convention, str]] = {
+    "end": later("after a year, if the customer stays"),
+    "begin": later("now, from those who are there"),
+    "certain_end": later("after a year, from all for certain"),
 }
 _LACKING: Final = {"cost": later("cost of goods (revenue counts as margin)"), "spend": later("money spent")}
 
@@ -57,22 +64,29 @@ def render() -> None:
         states.empty("inventory_2", _("Nothing to show here"), sentence(str(missing)))
 
 
+def _choices() -> tuple[str, asked.Terms]:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        section = st.segmented_control(
+            _("Section"),
+            list(SECTIONS),
+            default=next(iter(SECTIONS)),
+            required=True,
+            format_func=lambda name: _(SECTIONS[name][0]),
+            key=SECTION,
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        discount, first = terms_of("equity", CONVENTIONS)
+    return section or next(iter(SECTIONS)), asked.Terms(discount, first)
+
+
 def _sections(desk: Desk, scope: Scope) -> None:
-    found = asked.measured(desk, scope)
+    section, terms = _choices()
+    found = asked.measured(desk, scope, terms)
     if isinstance(found, Reason):
         states.empty("savings", _("Equity cannot be computed yet"), sentence(found.text))
         return
     if found.lacking:
         names = ", ".join(_(_LACKING[name]) for name in found.lacking)
         markup.notice(_("Not known and left out: {names}.").format(names=names))
-    section = st.segmented_control(
-        _("Section"),
-        list(SECTIONS),
-        default=next(iter(SECTIONS)),
-        required=True,
-        format_func=lambda name: _(SECTIONS[name][0]),
-        key=SECTION,
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    SECTIONS[section or next(iter(SECTIONS))][1](desk, scope, found)
+    SECTIONS[section][1](desk, scope, found)

@@ -27,15 +27,16 @@ from metrics.selection import Missing
 def render(desk: Desk, scope: Scope, found: Measured) -> None:
     """Channels first, then the budget."""
     try:
-        _channels(desk, scope)
+        _channels(desk, scope, asked.Terms.of(found))
     except Missing as missing:
         states.empty("campaign", _("No payback by channel"), sentence(str(missing)))
     _budget(desk, scope, found)
 
 
-def _channels(desk: Desk, scope: Scope) -> None:
+def _channels(desk: Desk, scope: Scope, terms: asked.Terms) -> None:
     """Cost, break-even cost and payback month of the customers that each channel won."""
-    table, lives = asked.channels(desk, scope), asked.by(desk, scope, CHANNEL)
+    table = asked.channels(desk, scope, terms.discount)
+    lives = asked.by(desk, scope, CHANNEL, terms)
     won = asked.year(desk, scope, 1).ends_on
     markup.section(
         _("Payback by channel"),

@@ -40,6 +40,12 @@ LEVERS: Final[Mapping[str, tuple[str, Unit]]] = {
     "discount": (later("Discount rate"), "rate"),
 }
 SWING: Final = 0.1
+_NEW: Final = later("New customers: margin times (1 + i) / (1 + i - r) less their cost.")
+_EXISTING: Final[Mapping[str, str]] = {
+    "end": later("Existing customers: margin times r / (1 + i - r)."),
+    "begin": later("Existing customers: margin times (1 + i) / (1 + i - r)."),
+    "certain_end": later("Existing customers: margin times 1 / (1 + i - r)."),
+}
 
 
 def render(desk: Desk, scope: Scope, found: Measured) -> None:
@@ -47,7 +53,7 @@ def render(desk: Desk, scope: Scope, found: Measured) -> None:
     attribute, value = choose_segment(desk)
     chosen: Measured | Reason = found
     if attribute and value:
-        chosen = asked.measured(desk, scope, (attribute, value))
+        chosen = asked.measured(desk, scope, asked.Terms.of(found), (attribute, value))
     if isinstance(chosen, Reason):
         states.empty("tune", _("Nothing to show for this segment"), sentence(chosen.text))
     else:
@@ -57,7 +63,7 @@ def render(desk: Desk, scope: Scope, found: Measured) -> None:
         with right:
             _drivers(desk, chosen)
     if attribute:
-        _segments(desk, scope, attribute)
+        _segments(desk, scope, attribute, asked.Terms.of(found))
 
 
 def choose_segment(desk: Desk) -> tuple[str | None, str | None]:
@@ -190,15 +196,10 @@ def _drivers(desk: Desk, found: Measured) -> None:
         words = _("all rates are yearly \N{MIDDLE DOT} n = {n}").format(n=show.count(drivers.customers))
         st.html(markup.card_head(_("Measured drivers"), words))
         markup.show_table(heads, rows, _("Measured drivers"))
-        markup.note(
-            _(
-                "Equity is customers times margin times r / (1 + i - r), and new customers' margin times "
-                "(1 + i) / (1 + i - r) less their cost."
-            )
-        )
+        markup.note(f"{_(_EXISTING[drivers.convention])} {_(_NEW)}")
 
 
-def _segments(desk: Desk, scope: Scope, attribute: str) -> None:
+def _segments(desk: Desk, scope: Scope, attribute: str, terms: asked.Terms) -> None:
     """Equity, drivers and elasticities of each value of an attribute."""
     markup.section(
         _("By {attribute}").format(attribute=filter_bar.heading(attribute).lower()),
@@ -215,7 +216,7 @@ def _segments(desk: Desk, scope: Scope, attribute: str) -> None:
         Column(_("1 % retention"), "number"),
         Column(_("1 % margin"), "number"),
     ]
-    rows = [_segment(desk, value, each) for value, each in asked.by(desk, scope, attribute).items()]
+    rows = [_segment(desk, value, each) for value, each in asked.by(desk, scope, attribute, terms).items()]
     markup.show_table(heads, rows, _("Segments"))
     markup.note(
         _(

@@ -18,7 +18,7 @@ from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
 from metrics.definitions import Unit
-from metrics.equity_drivers import DISCOUNT, Measured
+from metrics.equity_drivers import Measured
 from metrics.equity_statement import Programme, hughes_table, programme_effect
 from metrics.migration import mailing
 from metrics.reasons import FrameProblem
@@ -56,7 +56,7 @@ def render(desk: Desk, scope: Scope, found: Measured) -> None:
         _("Hughes' table over three years, opened with the measured drivers; every cell can be changed"),
     )
     _hughes(desk, found)
-    _mailing(desk, scope)
+    _mailing(desk, scope, found.drivers.discount)
 
 
 def _hughes(desk: Desk, found: Measured) -> None:
@@ -228,7 +228,7 @@ def _whole(value: float, unit: Unit) -> float:
     return float(round(value)) if unit == "count" else value
 
 
-def _mailing(desk: Desk, scope: Scope) -> None:
+def _mailing(desk: Desk, scope: Scope, discount: float) -> None:
     """Value by recency, and the recency at which mailing no longer pays."""
     table = asked.recency(desk, scope)
     markup.section(
@@ -250,12 +250,12 @@ def _mailing(desk: Desk, scope: Scope) -> None:
         width=320,
         help=_("It opens with what was spent on retention per active customer and quarter"),
     )
-    _recencies(desk, table, float(cost))
+    _recencies(desk, table, float(cost), discount)
 
 
-def _recencies(desk: Desk, table: pl.DataFrame, cost: float) -> None:
+def _recencies(desk: Desk, table: pl.DataFrame, cost: float, discount: float) -> None:
     try:
-        found = mailing(table, cost, DISCOUNT)
+        found = mailing(table, cost, discount)
     except FrameProblem as problem:
         states.empty("mail", _("No mailing to judge"), sentence(problem.reason.text))
         return

@@ -55,7 +55,7 @@ def render(desk: Desk, scope: Scope, found: Measured) -> None:
         states.empty("savings", _("Equity cannot be computed"), sentence(worth.text))
         return
     _figures(desk, found, worth)
-    year = asked.statement(desk, scope)
+    year = asked.statement(desk, scope, asked.Terms.of(found))
     if isinstance(year, Reason):
         states.empty("receipt_long", _("There is no statement yet"), sentence(year.text))
         return
@@ -152,7 +152,7 @@ def _bridge(desk: Desk, scope: Scope, year: YearStatement) -> tuple[Card, Chart 
 
 
 def _definition(desk: Desk, year: YearStatement) -> dict[str, str]:
-    each = _("margin times r / (1 + i - r): {now} today, {before} at the opening")
+    each = _("what one existing customer is worth: {now} today, {before} at the opening")
     return {
         _("One customer"): each.format(
             now=desk.show.exact_money(year.value_now), before=desk.show.exact_money(year.value_before)

@@ -33,12 +33,13 @@ def render(desk: Desk, scope: Scope, found: Measured) -> None:
     """The sliders with their result, then the scenarios that were kept."""
     attribute, value = choose_segment(desk)
     segment = (attribute, value) if attribute and value else None
-    chosen = asked.measured(desk, scope, segment)
+    terms = asked.Terms.of(found)
+    chosen = asked.measured(desk, scope, terms, segment)
     if isinstance(chosen, Reason):
         states.empty("tune", _("Nothing to show for this segment"), sentence(chosen.text))
     else:
         _sliders(desk, chosen, segment)
-    _kept(desk, scope)
+    _kept(desk, scope, terms)
 
 
 def _sliders(desk: Desk, found: Measured, segment: tuple[str, str] | None) -> None:
@@ -167,7 +168,7 @@ def _write(desk: Desk, scenario: Scenario) -> None:
         st.session_state[NAME] = ""
 
 
-def _kept(desk: Desk, scope: Scope) -> None:
+def _kept(desk: Desk, scope: Scope, terms: asked.Terms) -> None:
     """The scenarios of the project side by side, the best first."""
     found = scenarios.read_scenarios(desk.workspace.folder)
     markup.section(_("Scenarios"), _("Kept in scenarios.yaml and measured on the data of today"))
@@ -176,7 +177,7 @@ def _kept(desk: Desk, scope: Scope) -> None:
     if not found.values:
         markup.note(_("None yet. Move the sliders, give the scenario a name and keep it."))
         return
-    results = [(each, _result(desk, scope, each)) for each in found.values]
+    results = [(each, _result(desk, scope, terms, each)) for each in found.values]
     results.sort(key=lambda pair: _rank(pair[1]), reverse=True)
     heads = [
         Column(_("Scenario")),
@@ -192,12 +193,12 @@ def _kept(desk: Desk, scope: Scope) -> None:
     _removal(desk, [each.name for each in found.values])
 
 
-def _result(desk: Desk, scope: Scope, scenario: Scenario) -> Outcome | Reason:
+def _result(desk: Desk, scope: Scope, terms: asked.Terms, scenario: Scenario) -> Outcome | Reason:
     where = scenario.where
     if where and where[0] not in desk.attributes:
         known = ", ".join(desk.attributes)
         return Reason("unknown_attribute", f"`{where[0]}` is no attribute here. Use one of {known}")
-    found = asked.measured(desk, scope, where)
+    found = asked.measured(desk, scope, terms, where)
     return found if isinstance(found, Reason) else outcome(scenario, found)
 
 

@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Literal
 
 import streamlit as st
 
 from dashboard import data, lifetime_data, state
 from dashboard.desk import Desk
-from dashboard.lifetime_data import Outlook
+from dashboard.lifetime_data import Horizon, Outlook
 from dashboard.parts import filter_bar, markup, states
 from dashboard.parts.kpi_row import sentence
+from dashboard.parts.terms import terms_of
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
-from dashboard.views import lifetime_predictions, lifetime_validation
+from dashboard.views import (
+    lifetime_contracts,
+    lifetime_customers,
+    lifetime_predictions,
+    lifetime_validation,
+)
+from dashboard.views.lifetime_predictions import SECTION
 from metrics.selection import Missing
 
-SECTION: Final = "lifetime.section"
 MONTHS: Final = "lifetime.months"
 HORIZONS: Final = (6, 12, 24, 36)
+CONVENTIONS: Final[Mapping[Literal["end", "begin"], str]] = {
+    "end": later("at the end of each month"),
+    "begin": later("at the beginning of each month"),
+}
 
-Section = Callable[[Desk, Scope, Outlook, int], None]
+Section = Callable[[Desk, Scope, Outlook, Horizon], None]
 SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
     "predictions": (later("Predictions"), lifetime_predictions.render),
-    "customers": (later("Customers"), lifetime_predictions.customers),
+    "customers": (later("Customers"), lifetime_customers.render),
     "validation": (later("Model and validation"), lifetime_validation.render),
+    "contracts": (later("Contracts"), lifetime_contracts.render),
 }
 
 
@@ -34,7 +45,9 @@ def render() -> None:
     """Draw the chosen section for the customers that the filters leave."""
     desk, scope = data.desk(), state.scope()
     who = ", ".join(desk.read.filters(scope)) if scope.attributes else _("all customers")
-    caption = _("From {day} on \N{MIDDLE DOT} {who}").format(day=desk.show.day(desk.as_of), who=who)
+    caption = _("From {day} on, the last day of the data \N{MIDDLE DOT} {who}").format(
+        day=desk.show.day(desk.as_of), who=who
+    )
     markup.head(_("Lifetime value"), caption)
     filter_bar.ignored_note()
     if scope.categories:
@@ -49,8 +62,8 @@ def render() -> None:
     if found.purchases is None or found.purchases.model is None:
         states.empty("query_stats", _("No model can be fitted"), _unfitted(found))
         return
-    section, months = _choices()
-    SECTIONS[section][1](desk, scope, found, months)
+    section, horizon = _choices()
+    SECTIONS[section][1](desk, scope, found, horizon)
 
 
 def _say(found: Outlook) -> None:
@@ -70,8 +83,8 @@ def _unfitted(found: Outlook) -> str:
     return sentence(messages[0]) if messages else _("Load orders first.")
 
 
-def _choices() -> tuple[str, int]:
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+def _choices() -> tuple[str, Horizon]:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         section = st.segmented_control(
             _("Section"),
             list(SECTIONS),
@@ -92,4 +105,5 @@ def _choices() -> tuple[str, int]:
             label_visibility="collapsed",
             width=180,
         )
-    return section or next(iter(SECTIONS)), months
+        discount, first = terms_of("lifetime", CONVENTIONS)
+    return section or next(iter(SECTIONS)), Horizon(months, discount, first)

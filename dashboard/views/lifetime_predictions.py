@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Final
 
-import numpy as np
 import polars as pl
 import streamlit as st
 
@@ -19,11 +16,10 @@ from dashboard.charts.layout import Chart
 from dashboard.charts.lifetime import Points, quadrants
 from dashboard.desk import Desk
 from dashboard.format import MISSING
-from dashboard.lifetime_data import ALIVE, COHORT, NAMES, TOP, Outlook
+from dashboard.lifetime_data import ALIVE, COHORT, NAMES, TOP, Horizon, Outlook
 from dashboard.parts import filter_bar, markup
 from dashboard.parts.chart_card import Card, chart_card
 from dashboard.parts.figure_row import Stated, figure_row
-from dashboard.parts.listing import listing
 from dashboard.parts.markup import Column
 from dashboard.state import Scope
 from dashboard.text import gettext as _
@@ -31,6 +27,8 @@ from dashboard.text import later, ngettext
 
 GROUP: Final = "lifetime.group"
 BY: Final = "lifetime.by"
+CLASS: Final = "lifetime.class"
+SECTION: Final = "lifetime.section"
 GROUPS: Final[Mapping[str, str]] = {
     "keep": later("Keep"),
     "win_back": later("Win back"),
@@ -43,19 +41,19 @@ MEANINGS: Final[Mapping[str, str]] = {
     "develop": later("more likely there than gone, little revenue so far"),
     "let_go": later("more likely gone than there, little revenue so far"),
 }
-STEPS: Final = (1, 2, 5)
 
 
-def render(desk: Desk, scope: Scope, found: Outlook, months: int) -> None:
+def render(desk: Desk, scope: Scope, found: Outlook, horizon: Horizon) -> None:
     """The figures, the distribution beside the quadrants, and the table by segment."""
-    rows = asked.values(desk, scope, months)
-    _figures(desk, scope, rows, months)
+    rows = asked.values(desk, scope, horizon)
+    _figures(desk, scope, rows, horizon)
     left, right = st.columns(2)
     with left:
-        chart_card(*_distribution(desk, found, rows, months))
+        chart_card(*_distribution(desk, found, rows, horizon), chosen=_open_class)
     with right:
-        chart_card(*_quadrants(desk, found, rows))
-    _segments(desk, scope, months)
+        drawn = asked.sampled(rows.filter(pl.col("net_amount") > 0))
+        chart_card(*_quadrants(desk, found, rows, drawn), chosen=partial(_open_customer, drawn))
+    _segments(desk, scope, horizon)
 
 
 def _range(desk: Desk, lower: float | None, upper: float | None, unit: str = "money") -> str:
@@ -68,8 +66,8 @@ def _range(desk: Desk, lower: float | None, upper: float | None, unit: str = "mo
     return _("{low} to {high}").format(low=low, high=high)
 
 
-def _figures(desk: Desk, scope: Scope, rows: pl.DataFrame, months: int) -> None:
-    show, total = desk.show, asked.totals(desk, scope, months).row(0, named=True)
+def _figures(desk: Desk, scope: Scope, rows: pl.DataFrame, horizon: Horizon) -> None:
+    show, total = desk.show, asked.totals(desk, scope, horizon).row(0, named=True)
     alive = float(rows["p_alive"].sum())
     mean, median = rows.select(mean=pl.col("value").mean(), median=pl.col("value").median()).row(0)
     n, value = total["customers"], total["expected_value"]
@@ -107,28 +105,33 @@ def _figures(desk: Desk, scope: Scope, rows: pl.DataFrame, months: int) -> None:
     )
 
 
-def _basis(desk: Desk, found: Outlook, months: int) -> str:
+def basis(desk: Desk, found: Outlook, horizon: Horizon) -> str:
+    """What a value is made of, over which time, in which money."""
     kind = _("margin") if found.margin is not None else _("revenue")
-    return _("{kind} in {n} months, {currency}").format(kind=kind, n=months, currency=desk.show.currency)
+    words = _("{kind} in {n} months, {currency}")
+    return words.format(kind=kind, n=horizon.months, currency=desk.show.currency)
 
 
-def _definition(found: Outlook) -> dict[str, str]:
+def _definition(found: Outlook, horizon: Horizon) -> dict[str, str]:
     margin = _("not known; values are revenue") if found.margin is None else f"{found.margin:.1%}"
     return {
         _("Predicted value"): _(
             "Expected orders by {model} times expected spend by Gamma-Gamma times margin, discounted by month"
         ).format(model=NAMES[found.best]),
         _("Margin on revenue"): margin,
-        _("Discount rate"): f"{asked.DISCOUNT:.0%} {_('a year')}",
+        _("Discount rate"): _("{rate} a year, from the {which} of each month").format(
+            rate=f"{horizon.discount:.1%}", which=_("end") if horizon.convention == "end" else _("beginning")
+        ),
     }
 
 
 def _distribution(
-    desk: Desk, found: Outlook, rows: pl.DataFrame, months: int
+    desk: Desk, found: Outlook, rows: pl.DataFrame, horizon: Horizon
 ) -> tuple[Card, Chart | None, str]:
     """How many customers are worth how much."""
     show, known = desk.show, rows["value"].drop_nulls()
-    names, counts = _classes(desk, known)
+    edges = asked.value_edges(known)
+    names, counts = class_names(desk, edges), asked.class_counts(known, edges)
     total, top = float(known.sum()), float(known.head(max(1, len(known) // 5)).sum())
     best = top / total if total > 0 else 0.0
     card = Card(
@@ -137,9 +140,9 @@ def _distribution(
             share=show.percent(best)
         ),
         note=_("customers by predicted {what} \N{MIDDLE DOT} n = {n}").format(
-            what=_basis(desk, found, months), n=show.count(len(known))
+            what=basis(desk, found, horizon), n=show.count(len(known))
         ),
-        definition=_definition(found),
+        definition=_definition(found, horizon),
         columns=[Column(_("Predicted value")), Column(_("Customers"), "number")],
         rows=lambda: [[name, show.count(count)] for name, count in zip(names, counts, strict=True)],
         frame=lambda: pl.DataFrame({"predicted_value": names, "customers": counts}),
@@ -150,25 +153,41 @@ def _distribution(
     return card, bars(names, counts, show.count, alt), ""
 
 
-def _classes(desk: Desk, values: pl.Series) -> tuple[list[str], list[int]]:
-    """Round classes of value and their counts; what lies below a hundredth of the top class is one class."""
-    if values.is_empty() or values.max() <= 0:  # type: ignore[operator]  # a number
-        return [], []
-    top = int(np.ceil(np.log10(float(values.quantile(0.999) or 1))))
-    edges = [step * 10.0**power for power in range(top - 3, top) for step in STEPS]
-    codes = np.searchsorted(edges, values.to_numpy(), side="right")
-    counts = np.bincount(codes, minlength=len(edges) + 1)
+def class_names(desk: Desk, edges: Sequence[float]) -> list[str]:
+    """Names of the classes that these edges cut, from below the first to beyond the last."""
+    if not len(edges):
+        return []
     ticks = [desk.show.axis(edge, "money") for edge in edges]
     inner = [f"{low} \N{EN DASH} {high}" for low, high in pairwise(ticks)]
-    names = [_("under {value}").format(value=ticks[0]), *inner, _("{value} and more").format(value=ticks[-1])]
-    return names, counts.tolist()
+    return [_("under {value}").format(value=ticks[0]), *inner, _("{value} and more").format(value=ticks[-1])]
 
 
-def _quadrants(desk: Desk, found: Outlook, rows: pl.DataFrame) -> tuple[Card, Chart | None, str]:
+def _open_class(_trace: int, at: int) -> None:
+    """A click on a bar lists the customers of its class."""
+    st.session_state[SECTION] = "customers"
+    st.session_state[CLASS] = at
+
+
+def _open_customer(drawn: pl.DataFrame, trace: int, at: int) -> None:
+    """A click on a point lists its customer, in the group where he stands."""
+    group = list(GROUPS)[trace]
+    st.session_state[SECTION] = "customers"
+    st.session_state[GROUP] = group
+    st.session_state[CLASS] = None
+    st.session_state[f"{list_key(group)}.search"] = drawn.filter(pl.col("group") == group)["customer_id"][at]
+
+
+def list_key(group: str | None) -> str:
+    """The key of the list of a group's customers."""
+    return f"lifetime.list-{group}"
+
+
+def _quadrants(
+    desk: Desk, found: Outlook, rows: pl.DataFrame, drawn: pl.DataFrame
+) -> tuple[Card, Chart | None, str]:
     """Revenue so far against the chance that the customer is still there."""
     show = desk.show
     counts = {group: int((rows["group"] == group).sum()) for group in GROUPS}
-    drawn = asked.sampled(rows.filter(pl.col("net_amount") > 0))
     card = Card(
         key="lifetime-quadrants",
         title=ngettext(
@@ -217,7 +236,7 @@ def _points(desk: Desk, rows: pl.DataFrame) -> Points:
     return Points(rows["p_alive"].to_numpy(), amounts, rows["group"].to_list(), notes)
 
 
-def _segments(desk: Desk, scope: Scope, months: int) -> None:
+def _segments(desk: Desk, scope: Scope, horizon: Horizon) -> None:
     """Totals by an attribute or by the year of the first order, with intervals."""
     markup.section(_("By segment"), _("Predicted totals with 95 % intervals; means allow comparison"))
     options = [*filter_bar.MAIN, *(name for name in desk.attributes if name not in filter_bar.MAIN)]
@@ -230,7 +249,7 @@ def _segments(desk: Desk, scope: Scope, months: int) -> None:
         bind="query-params",
         width=240,
     )
-    table = asked.totals(desk, scope, months, by)
+    table = asked.totals(desk, scope, horizon, by)
     heads = [
         Column(_("Segment")),
         Column(_("Customers"), "number"),
@@ -264,65 +283,3 @@ def _segment(desk: Desk, row: dict[str, float | None], by: str) -> list[str]:
         desk.show.value(None if value is None else value / n, "money"),
         _range(desk, low, high) if known else MISSING,
     ]
-
-
-def customers(desk: Desk, scope: Scope, found: Outlook, months: int) -> None:
-    """Every customer with the predictions, the most valuable first; one of the four groups on request."""
-    rows = asked.values(desk, scope, months)
-    chosen = st.segmented_control(
-        _("Group"),
-        list(GROUPS),
-        format_func=lambda name: _(GROUPS[name]),
-        key=GROUP,
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    words = _(MEANINGS[chosen]) if chosen else _("all groups, the most valuable first")
-    markup.section(_("Customers by predicted value"), f"{_basis(desk, found, months)} \N{MIDDLE DOT} {words}")
-    shown = rows.filter(pl.col("group") == chosen) if chosen else rows
-    shown = shown.drop("p_alive_later", "expected_spend", "first_order_on")
-    listing(
-        shown,
-        [_column(name, shown.schema[name]) for name in shown.columns],
-        partial(_cells, desk),
-        desk.show,
-        key=f"lifetime.list-{chosen}",
-        file="lifetime-value",
-        label=_("Customers by predicted value"),
-        placeholder=_("Search by id, name or attribute"),
-        counted=lambda n: ngettext("{n} customer", "{n} customers", n).format(n=desk.show.decimal(n, 0)),
-    )
-
-
-def _column(name: str, dtype: pl.DataType) -> Column:
-    ours = {
-        "customer_id": _("Customer"),
-        "p_alive": _("P(alive)"),
-        "p_order": _("Will order"),
-        "value": _("Predicted value"),
-        "residual_value": _("Without end"),
-        "next_order_on": _("Next order by"),
-        "net_amount": _("Revenue so far"),
-    }
-    return Column(ours.get(name, filter_bar.heading(name)), "number" if dtype.is_numeric() else "")
-
-
-def _cells(desk: Desk, page: pl.DataFrame) -> list[list[str]]:
-    return [[_text(desk, name, value) for name, value in row.items()] for row in page.iter_rows(named=True)]
-
-
-def _text(desk: Desk, name: str, value: object) -> str:
-    show = desk.show
-    match value:
-        case None:
-            return MISSING
-        case float() if name in ("p_alive", "p_order"):
-            return show.percent(value)
-        case float() if name == "expected_orders":
-            return show.decimal(value, 2)
-        case float() | Decimal():
-            return show.exact_money(value)
-        case date():
-            return show.day(value)
-        case _:
-            return _(GROUPS[value]) if name == "group" and isinstance(value, str) else str(value)

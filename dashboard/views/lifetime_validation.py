@@ -14,7 +14,7 @@ from dashboard.charts.layout import Chart
 from dashboard.charts.lifetime import followed
 from dashboard.desk import Desk
 from dashboard.format import MISSING
-from dashboard.lifetime_data import NAMES, Outlook, Validation
+from dashboard.lifetime_data import NAMES, Horizon, Outlook, Validation
 from dashboard.parts import markup, states
 from dashboard.parts.chart_card import Card, chart_card
 from dashboard.parts.kpi_row import sentence
@@ -26,7 +26,7 @@ from metrics.reasons import Reason
 STEP_DAYS = 28
 
 
-def render(desk: Desk, scope: Scope, found: Outlook, months: int) -> None:
+def render(desk: Desk, scope: Scope, found: Outlook, horizon: Horizon) -> None:
     """The candidates, then the holdout: verdict, tracking, by frequency, deciles, errors."""
     _candidates(desk, found)
     with st.spinner(_("Fitting without the holdout")):
@@ -45,8 +45,13 @@ def render(desk: Desk, scope: Scope, found: Outlook, months: int) -> None:
     with left:
         chart_card(*_tracking(desk, checked))
     with right:
+        chart_card(*_tracking(desk, checked, cumulative=True))
+    left, right = st.columns([2, 3])
+    with left:
         chart_card(*_frequency(desk, checked))
-    _errors(desk, checked)
+    with right, st.container(border=True, key="card-lifetime-errors", height="stretch"):
+        _coverage(desk, checked)
+        _errors(desk, checked)
     _deciles(desk, checked)
 
 
@@ -111,15 +116,37 @@ def _verdict(desk: Desk, checked: Validation) -> None:
     )
 
 
-def _tracking(desk: Desk, checked: Validation) -> tuple[Card, Chart | None, str]:
+def _coverage(desk: Desk, checked: Validation) -> None:
+    """How often a customer's interval held what he did, and where the model was off."""
+    show, found = desk.show, checked.covered
+    st.html(markup.card_head(_("Were the intervals right?"), _("95 % intervals of each customer's orders")))
+    if found.value is None:
+        markup.note(sentence(found.reason.text if found.reason else ""))
+        return
+    words = _("{share} of them held what came (95 %: {low} to {high}); orders are whole, so more is usual.")
+    markup.note(
+        words.format(
+            share=show.percent(found.value),
+            low=show.percent(found.lower or 0.0),
+            high=show.percent(found.upper or 0.0),
+        )
+    )
+    if found.upper is not None and found.upper < 0.95:
+        markup.notice(_("The intervals were too narrow: read them as wider than they are."))
+
+
+def _tracking(desk: Desk, checked: Validation, *, cumulative: bool = False) -> tuple[Card, Chart | None, str]:
+    ending = "_cumulative" if cumulative else ""
     table, show = checked.tracking, desk.show
     held = table.filter("holdout")
+    table = table.select("ends_on", "holdout", actual=f"actual{ending}", expected=f"expected{ending}")
+    words = _("so far") if cumulative else _("in each {n} days").format(n=STEP_DAYS)
     card = Card(
-        key="lifetime-tracking",
-        title=_("Repeat orders: actual and expected"),
-        note=_(
-            "in each {n} days, of customers won until {cut} \N{MIDDLE DOT} right of the line: holdout"
-        ).format(n=STEP_DAYS, cut=show.day(checked.calibration_end)),
+        key=f"lifetime-tracking{ending}",
+        title=_("Repeat orders, cumulative") if cumulative else _("Repeat orders: actual and expected"),
+        note=_("{words}, of customers won until {cut} \N{MIDDLE DOT} right of the line: holdout").format(
+            words=words, cut=show.day(checked.calibration_end)
+        ),
         definition={
             _("Expected"): _("What {model} expects of new customers by the day of their first order").format(
                 model=checked.best
@@ -198,7 +225,8 @@ def _frequency(desk: Desk, checked: Validation) -> tuple[Card, Chart | None, str
 
 
 def _errors(desk: Desk, checked: Validation) -> None:
-    markup.section(_("Against naive baselines"), _("Orders of each customer in the holdout, best first"))
+    words = _("orders of each customer in the holdout, best first")
+    st.html(markup.card_head(_("Against naive baselines"), words))
     heads = [Column(_("Prediction"))] + [
         Column(name, "number")
         for name in (_("Total expected"), _("Total actual"), "MAE", "RMSE", _("Correlation"), "Gini")
@@ -214,9 +242,9 @@ def _errors(desk: Desk, checked: Validation) -> None:
     markup.show_table(heads, rows, _("Against naive baselines"))
     markup.note(
         _(
-            "Same again: as many orders as in the {n} days before. Segment mean: their mean for everybody. "
+            "Same again: as many orders as in the {n} days before. Segment mean: their mean by {segment}. "
             "Gini: 1 ranks customers as well as hindsight, 0 as well as chance."
-        ).format(n=checked.days)
+        ).format(n=checked.days, segment=checked.segment or _("everybody"))
     )
 
 

@@ -42,3 +42,38 @@ def lacking(customers: pl.DataFrame) -> tuple[Reason, ...]:
         for name, text in _COSTS.items()
         if name not in columns or customers[name].null_count() == len(customers)
     )
+
+
+def with_costs(
+    people: pl.DataFrame, contacts: pl.DataFrame | None, spending: pl.DataFrame | None
+) -> pl.DataFrame:
+    """Customers with what each has cost so far, ready for `historic_value`.
+
+    `service_cost` is the `cost` of the customer's contacts, `acquisition_cost` what was spent on acquisition
+    over the customers whose first order came since the first spending; earlier ones have none. Where spending
+    and customers share the column `channel`, and no spending is for all, each channel's own. A column is
+    missing where no source gives it.
+    """
+    if contacts is not None and "cost" in contacts.columns and contacts["cost"].null_count() < len(contacts):
+        served = contacts.group_by("customer").agg(service_cost=pl.col("cost").sum())
+        people = people.join(served, on="customer", how="left", maintain_order="left")
+    if spending is None:
+        return people
+    bought = spending.filter(pl.col("purpose").cast(pl.String) == "acquisition")
+    won = pl.col("first_order_on") >= bought["spent_on"].min()
+    by = [pl.col("channel").cast(pl.String)] if _by_channel(people, bought) else [pl.lit("all")]
+    key = [each.alias("spent_for") for each in by]
+    spent = bought.group_by(key).agg(pl.col("amount").sum())
+    counts = people.filter(won).group_by(key).len()
+    each = spent.join(counts, on="spent_for").select(
+        "spent_for", each=(pl.col("amount").cast(pl.Float64) / pl.col("len")).cast(pl.Decimal(18, 4))
+    )
+    priced = people.with_columns(key).join(each, on="spent_for", how="left", maintain_order="left")
+    return priced.with_columns(acquisition_cost=pl.when(won).then("each")).drop("spent_for", "each")
+
+
+def _by_channel(people: pl.DataFrame, spending: pl.DataFrame) -> bool:
+    if "channel" not in people.columns or "channel" not in spending.columns:
+        return False
+    named = spending["channel"].cast(pl.String)
+    return not named.null_count() and not (named == "all").any()

@@ -7,17 +7,21 @@ theta ~ Beta(alpha, beta), his own and constant; a cohort's retention rises beca
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from datetime import date
+from typing import ClassVar, Final, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from metrics.lifetime.fitting import Fit, Likelihood, Parametric, concluded, in_logs, maximise, no_fit
+from metrics.lifetime.history import YEAR_DAYS
 from metrics.lifetime.quadrature import Array, array, beta_mean, log_rising
 from metrics.reasons import Estimate, Reason
 
 _CHURN = "how customers differ in their churn"
+_FEWEST: Final = 5
+_PERIOD_DAYS: Final = {"week": 7.0, "month": YEAR_DAYS / 12, "quarter": YEAR_DAYS / 4, "year": YEAR_DAYS}
 
 
 @dataclass(frozen=True)
@@ -142,3 +146,42 @@ def _unusable(periods: NDArray[np.intp], ended: NDArray[np.bool_], weight: Array
         text = "All contracts ended at the same renewal. Without differences there is nothing to project"
         return Reason("identical_customers", text)
     return None
+
+
+def contract_renewals(contracts: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """Contracts as `fit` takes them, from `subscription_id`, `started_on`, `ended_on`, `billing_period`.
+
+    Rows of one subscription (its plans) are one contract, from the first start to the last end, which runs on
+    while one row does. `periods`: one that ended was not renewed at the end of so many billing periods
+    (rounded, 1 at least); one that runs has been renewed so many times. Contracts that begin after `as_of`
+    are left out. `subscription_id`, `periods`, `ended`, sorted by id.
+    """
+    last = pl.col("ended_on")
+    whole = (
+        contracts.filter(pl.col("started_on") <= as_of)
+        .group_by("subscription_id")
+        .agg(
+            pl.col("started_on").min(),
+            pl.when(last.is_null().any()).then(None).otherwise(last.max()).alias("ended_on"),
+            pl.col("billing_period").sort_by("started_on").last().cast(pl.String),
+        )
+        .sort("subscription_id")
+    )
+    ended = pl.col("ended_on").is_not_null() & (pl.col("ended_on") <= as_of)
+    days = (pl.when(ended).then("ended_on").otherwise(pl.lit(as_of)) - pl.col("started_on")).dt.total_days()
+    lived = days / pl.col("billing_period").replace_strict(_PERIOD_DAYS, return_dtype=pl.Float64)
+    periods = pl.when(ended).then(lived.round().clip(lower_bound=1)).otherwise(lived.floor())
+    return whole.select("subscription_id", periods.cast(pl.Int64).alias("periods"), ended.alias("ended"))
+
+
+def observed_survival(contracts: pl.DataFrame) -> Array:
+    """S(0), S(1), ...: the share there after each renewal, by Kaplan & Meier, as far as five were at it.
+
+    Takes `periods` and `ended` of each contract.
+    """
+    periods, ended = contracts["periods"].to_numpy(), contracts["ended"].to_numpy()
+    top = int(periods.max()) if len(periods) else 0
+    lost = np.bincount(periods[ended], minlength=top + 1)
+    facing = np.bincount(periods, minlength=top + 1)[::-1].cumsum()[::-1]
+    seen = int((facing[1:] >= _FEWEST).sum())
+    return np.append(1.0, np.cumprod(1.0 - lost[1 : seen + 1] / facing[1 : seen + 1]))

@@ -7,18 +7,51 @@ import polars as pl
 import pytest
 
 from connectors.store import Store
-from dashboard.lifetime_data import grouped, margin_rate, sampled
+from dashboard.lifetime_data import class_counts, grouped, in_class, margin_rate, sampled, value_edges
 
 WHAT_IF = {"equity.section": "What if"}
 
 
 def test_every_section_draws(open_page, texts):
     page = open_page("lifetime")
-    for section in ("predictions", "customers", "validation"):
+    for section in ("predictions", "customers", "contracts", "validation"):
         page = page.get_by_key("lifetime.section").set_value(section).run()
         assert not page.exception
         assert "Something went wrong here" not in texts(page)
     assert any("baseline" in text for text in texts(page))
+
+
+def test_rising_and_falling_customers_are_listed(open_page, texts):
+    where = {"lifetime.section": "Customers"}
+    assert "Contribution so far" in texts(open_page("lifetime", **where))
+    for order in ("Rising", "Falling"):
+        said = texts(open_page("lifetime", **where, **{"lifetime.order": order}))
+        assert f"{order} customers" in said
+        first = said[said.index("Revenue so far", said.index("P(alive) before")) :]
+        changes = [text for text in first if re.fullmatch(r"[+-]\$[\d,.]+", text)]
+        assert changes
+        assert {text[0] for text in changes} == {"+" if order == "Rising" else "-"}
+
+
+@pytest.mark.parametrize(
+    ("edges", "at", "left"), [([10.0, 100.0], 0, [1.0, 9.9]), ([10.0, 100.0], 2, [100.0])]
+)
+def test_classes_cut_at_their_edges(edges, at, left):
+    rows = pl.DataFrame({"value": [1.0, 9.9, 10.0, 99.0, 100.0]})
+    assert in_class(rows, edges, at)["value"].to_list() == left
+    assert class_counts(rows["value"], edges) == [2, 2, 1]
+    assert value_edges(pl.Series([0.0, -1.0])) == []
+
+
+def test_terms_change_values(open_page, texts):
+    def per_customer(**terms):
+        said = texts(open_page("lifetime", **terms))
+        return said[said.index("Per customer") + 1]
+
+    usual, undiscounted = per_customer(), per_customer(**{"lifetime.discount_rate": "0"})
+    begun = per_customer(**{"lifetime.convention": "at the beginning of each month"})
+    worth = [float(text.removeprefix("$").replace(",", "")) for text in (usual, begun, undiscounted)]
+    assert worth[0] < worth[1] < worth[2]
 
 
 def test_retention_behind_equity_is_what_sql_counts(open_page, texts, shop):

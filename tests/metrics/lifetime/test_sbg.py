@@ -1,11 +1,18 @@
 """sBG contracts: printed tables, recovery, limits."""
 
+from datetime import date
+
 import numpy as np
 import polars as pl
 import pytest
 from scipy.special import hyp2f1
 
-from metrics.lifetime.sbg import ShiftedBetaGeometric, cohort_contracts
+from metrics.lifetime.sbg import (
+    ShiftedBetaGeometric,
+    cohort_contracts,
+    contract_renewals,
+    observed_survival,
+)
 
 
 @pytest.mark.parametrize(
@@ -111,3 +118,32 @@ def test_constant_churn_is_a_ridge_in_plain_words():
     assert fit.status in ("at a bound", "not identified")
     assert "how customers differ in their churn" in fit.message
     assert fit.model.survival(5) == pytest.approx(0.8 ** np.arange(6), rel=1e-3)
+
+
+AS_OF = date(2024, 7, 1)
+
+
+def test_renewals_of_contracts_by_hand():
+    rows = pl.DataFrame(
+        [
+            ("a", date(2024, 1, 1), None, "month"),  # runs: six months
+            ("b", date(2024, 1, 1), date(2024, 3, 1), "month"),  # a change of plan is no end
+            ("b", date(2024, 3, 1), date(2024, 5, 1), "month"),
+            ("c", date(2024, 6, 1), date(2024, 6, 5), "month"),  # left at the first renewal
+            ("d", date(2023, 1, 1), date(2025, 1, 1), "year"),  # still runs on the as-of day
+            ("e", date(2024, 8, 1), None, "month"),  # not there yet
+        ],
+        schema=["subscription_id", "started_on", "ended_on", "billing_period"],
+        orient="row",
+    )
+    found = contract_renewals(rows, AS_OF)
+    assert found.rows() == [("a", 5, False), ("b", 4, True), ("c", 1, True), ("d", 1, False)]
+
+
+def test_observed_survival_is_kaplan_and_meier_by_hand():
+    """A cohort of ten: two leave at the first renewal, one of the six who come to the second, none later."""
+    contracts = pl.DataFrame(
+        {"periods": [1, 1, 1, 1, 2, 2, 3, 3, 3, 3], "ended": [True] * 2 + [False] * 2 + [True] + [False] * 5}
+    )
+    assert observed_survival(contracts) == pytest.approx([1, 0.8, 0.8 * 5 / 6])  # four at the third: too few
+    assert observed_survival(contracts.clear()).tolist() == [1.0]

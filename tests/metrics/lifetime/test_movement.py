@@ -38,7 +38,7 @@ def test_orders_raise_and_silence_lowers():
     found = value_changes(ORDERS, MODEL, None, Terms(AS_OF), SINCE)
     assert found["customer"].to_list() == [1, 2]  # the third was not there yet
     alive = found.select("p_alive_before", "p_alive").rows()
-    assert alive[0][1] > 2 * alive[1][1]
+    assert alive[0][1] > 0.85 > alive[1][1]
     assert alive[1][1] < alive[1][0]
     assert found["change"].null_count() == 2  # no spend model, no money
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import config
 from config import schemas
 from config.model import Project
+from connectors.presets import Preset
 from connectors.sources import Sources
 from dashboard import instruments, scenarios
 from dashboard.commands.terminal import say, show, show_json
@@ -21,6 +22,7 @@ SHIPPED: Final = Path(config.__file__).parent / "schemas"
 MODELS: Final[Mapping[str, Any]] = {
     "rapport": Project,
     "sources": Sources,
+    "presets": schemas.file_of("presets", Preset, "The presets, in any order."),
     "segments": schemas.file_of(SEGMENTS_UNDER, Segment, "The segments, in any order."),
     "metrics": schemas.file_of(UNDER, Definition, "The definitions, in any order."),
     "scenarios": schemas.file_of(scenarios.UNDER, Scenario, "The scenarios, in any order."),

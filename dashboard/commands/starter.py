@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dashboard.commands.proposal import Proposal, propose, sources_text
 from dashboard.commands.terminal import CannotRun, ProblemFound, show, show_json
+from dashboard.connecting.proposal import Proposal, propose, sources_text
 
 EXAMPLE: Final = """order_no,customer_no,order_date,product,category,quantity,amount
 A1001,C01,2026-01-05,Notebook,Paper,2,9.00

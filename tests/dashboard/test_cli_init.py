@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 import yaml
 
-from dashboard.commands.proposal import propose, sources_text
+from dashboard.connecting.proposal import propose, sources_text
 
 
 @pytest.fixture

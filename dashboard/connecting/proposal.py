@@ -151,8 +151,8 @@ def _column_lines(proposal: Proposal) -> Iterator[str]:
         elif ours == "order_id":
             yield "order_id: row_number      # nothing looks like an order number: every row is an order"
         elif ours in NEEDED:
-            doubt = proposal.doubts.get(ours)
-            perhaps = f"; perhaps {doubt.theirs}: {doubt.why}" if doubt else ""
+            hint = proposal.doubts.get(ours)
+            perhaps = f"; perhaps {hint.theirs}: {hint.why}" if hint else ""
             yield f"# {ours}: ?      # {facts('order_lines', ours)['description']}{perhaps}"
 
 

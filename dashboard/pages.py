@@ -51,6 +51,14 @@ PAGES: Final[tuple[Page, ...]] = (
         ),
     ),
     Page(
+        "scorecard",
+        later("Scorecard"),
+        "scoreboard",
+        later("Executive"),
+        "dashboard.views.scorecard",
+        later("Which driver of customer equity is worth the next unit of money, and in which segment."),
+    ),
+    Page(
         "retention",
         later("Retention"),
         "cycle",

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 Values: TypeAlias = NDArray[np.float64]
 DRIVERS: Final = (
@@ -28,6 +29,7 @@ DRIVERS: Final = (
     "acquisition_cost",
     "referral_rate",
     "win_back_rate",
+    "satisfaction",
 )
 """What equity is made of; the first five are needed, the others default to nobody acquired."""
 LOWER_IS_BETTER: Final = frozenset({"cost_to_serve", "acquisition_cost"})
@@ -55,10 +57,13 @@ def equity(segment: Mapping[str, Values], economics: Economics) -> Values:
     period: prospects x acquisition rate, plus customers x referral rate and customers x win-back rate, who
     come without acquisition cost. Arrays broadcast; `customers` is a key besides DRIVERS.
 
+    Satisfaction is worth something only through a fitted link: with `satisfaction_slope` retention has the
+    log-odds of today plus the slope times the points gained on `satisfaction_now`.
+
     Raises Impossible where retention is not below 1 + i: the sum has no end.
     """
     values: dict[str, Values] = {**_DEFAULTS, **segment}
-    i, r = economics.discount_rate, np.asarray(values["retention"], float)
+    i, r = economics.discount_rate, _retained(values)
     if (r >= 1 + i).any() or (r < 0).any():
         fault = f"retention must lie between 0 and {1 + i:g} (1 + discount rate): set a lower target"
         raise Impossible(fault)
@@ -73,6 +78,16 @@ def equity(segment: Mapping[str, Values], economics: Economics) -> Values:
     return total
 
 
+def _retained(values: Mapping[str, Values]) -> Values:
+    """Retention, moved by the satisfaction gained where a link is known."""
+    r = np.asarray(values["retention"], float)
+    if "satisfaction_slope" not in values:
+        return r
+    gained = np.asarray(values["satisfaction"], float) - values["satisfaction_now"]
+    moved: Values = expit(logit(r) + values["satisfaction_slope"] * gained)
+    return np.where(gained == 0, r, moved)
+
+
 def scorecard(
     current: pl.DataFrame, targets: pl.DataFrame, economics: Economics, programmes: pl.DataFrame | None = None
 ) -> pl.DataFrame:
@@ -80,7 +95,7 @@ def scorecard(
 
     `current`: segment, customers and a column a driver. `targets`: segment, driver, target, basis.
     `programmes` (optional): segment, driver, cost, probability, achievable (the share of the gap that can be
-    closed). A gap that is already closed is worth 0, never a negative opportunity.
+    closed). A gap that is already closed is worth 0, never a negative opportunity, and costs nothing.
 
     Columns: segment, driver, customers, current, target, basis, gap, alone (change of equity if only this gap
     closes), share (Shapley's, adds up to the segment's joint change), cost, probability, achievable, expected
@@ -170,7 +185,8 @@ def _planned(rows: pl.DataFrame, programmes: pl.DataFrame | None) -> pl.DataFram
     if programmes is None:
         return rows.with_columns(**{name: pl.lit(value) for name, value in usual.items()})
     joined = rows.join(programmes, on=["segment", "driver"], how="left", maintain_order="left")
-    return joined.with_columns(pl.col(name).fill_null(value) for name, value in usual.items())
+    planned = joined.with_columns(pl.col(name).fill_null(value) for name, value in usual.items())
+    return planned.with_columns(cost=pl.when(pl.col("gap") != 0).then("cost").otherwise(0.0))
 
 
 def best_quartile(peers: pl.DataFrame, *, lower_is_better: bool = False) -> float | None:

@@ -20,8 +20,10 @@ class Step:
     total: bool = False
 
 
-def waterfall(steps: Sequence[Step], show: Show, show_change: Show, alt: str, *, height: int = 0) -> Chart:
-    """The bridge over `steps`, from top to bottom."""
+def waterfall(
+    steps: Sequence[Step], show: Show, show_change: Show, alt: str, *, height: int = 0, room: float = 0.26
+) -> Chart:
+    """The bridge over `steps`, from top to bottom; `room` is the part of the span that labels take."""
     height = height or 36 * len(steps) + 16
     trace = {
         "type": "waterfall",
@@ -44,7 +46,7 @@ def waterfall(steps: Sequence[Step], show: Show, show_change: Show, alt: str, *,
     frame = layout(height, left=left, right=4, top=0, bottom=0)
     frame["hovermode"] = "closest"
     frame["waterfallgap"] = 0.42
-    frame["xaxis"] = axis() | {"showticklabels": False, "range": _range(steps)}
+    frame["xaxis"] = axis() | {"showticklabels": False, "range": _range(steps, room)}
     frame["yaxis"] = axis() | {
         "tickmode": "array",
         "tickvals": np.arange(len(steps)),
@@ -54,12 +56,12 @@ def waterfall(steps: Sequence[Step], show: Show, show_change: Show, alt: str, *,
     return Chart({"data": [trace], "layout": frame}, alt, height)
 
 
-def _range(steps: Sequence[Step]) -> list[float]:
+def _range(steps: Sequence[Step], part: float) -> list[float]:
     """From the lowest to the highest point that a bar reaches, with room for the labels."""
     reached, level = [0.0], 0.0
     for step in steps:
         level = step.value if step.total else level + step.value
         reached.append(level)
     low, high = min(reached), max(reached)
-    room = (high - low) * 0.26 or 1.0
+    room = (high - low) * part or 1.0
     return [low - (room if low < 0 else 0.0), high + room]

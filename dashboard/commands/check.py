@@ -26,6 +26,7 @@ from dashboard.definitions import Definitions, definitions, mapped_attributes
 from dashboard.examples import failures
 from dashboard.instruments import instruments
 from dashboard.scenarios import read_scenarios
+from dashboard.scorecard_files import scorecard_plan
 from dashboard.workspace import project_folder
 from metrics.periods import Calendar
 
@@ -87,6 +88,7 @@ class _Check:
         self.definitions: Definitions = definitions(folder, attributes)
         self.of_scenarios = read_scenarios(folder).problems
         self.instruments = instruments(folder)
+        self.of_scorecard = scorecard_plan(folder).problems
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong in the files, file by file."""
@@ -96,6 +98,7 @@ class _Check:
         yield from self.definitions.problems
         yield from self.of_scenarios
         yield from self.instruments.problems
+        yield from self.of_scorecard
 
     def _unfit(self) -> Iterator[Problem]:
         """What a refresh would refuse."""

@@ -16,6 +16,7 @@ from dashboard.segment_files import UNDER as SEGMENTS_UNDER
 from metrics.catalog import Definition
 from metrics.equity_scenarios import Scenario
 from metrics.instruments import Instrument
+from metrics.scorecard_plan import OwnPlan
 from metrics.segment_definitions import Segment
 
 SHIPPED: Final = Path(config.__file__).parent / "schemas"
@@ -25,6 +26,7 @@ MODELS: Final[Mapping[str, Any]] = {
     "presets": schemas.file_of("presets", Preset, "The presets, in any order."),
     "segments": schemas.file_of(SEGMENTS_UNDER, Segment, "The segments, in any order."),
     "metrics": schemas.file_of(UNDER, Definition, "The definitions, in any order."),
+    "scorecard": OwnPlan,
     "scenarios": schemas.file_of(scenarios.UNDER, Scenario, "The scenarios, in any order."),
     "instruments": schemas.file_of(instruments.UNDER, Instrument, "The questionnaires, in any order."),
 }

@@ -1,0 +1,177 @@
+"""Charts of the scorecard: bars in cells, and the quadrant of what is worth doing first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Final
+
+import numpy as np
+
+from dashboard.charts.layout import Chart, Show, axis, label_room, layout, value_ticks
+from dashboard.theme import GRID, QUIET, SERIES
+
+LARGEST: Final = 34.0
+"""Pixels across the largest bubble."""
+NAMED: Final = 5
+
+
+@dataclass(frozen=True)
+class Move:
+    """One bubble: feasibility (0 to 1), what is to be expected, customers, driver, name and tooltip."""
+
+    feasible: float
+    expected: float
+    customers: float
+    driver: str
+    name: str
+    note: str
+
+
+def priorities(
+    moves: Sequence[Move], names: Mapping[str, str], show: Show, percent: Show, alt: str, *, height: int = 450
+) -> Chart:
+    """Moves by feasibility and expected value; size is customers, colour the driver; the best are named."""
+    values = [move.expected for move in moves]
+    scale = value_ticks(min(0.0, *values), max(values), show)
+    frame = layout(height, left=label_room(scale["ticktext"]), right=12, top=24, bottom=124)
+    frame["hovermode"] = "closest"
+    span = scale["range"][1] - scale["range"][0]
+    frame["yaxis"] |= scale | {"range": [scale["range"][0] - 0.06 * span, scale["range"][1] + 0.12 * span]}
+    spread = [move.feasible for move in moves]
+    low, high = max(0.0, min(spread) - 0.06), min(1.0, max(spread) + 0.1)
+    at = [tick / 10 for tick in range(0, 11) if low <= tick / 10 <= high]
+    frame["xaxis"] |= axis() | {
+        "range": [low, high],
+        "tickmode": "array",
+        "tickvals": at,
+        "ticktext": [percent(tick) for tick in at],
+    }
+    frame["shapes"] = _cross(float(np.median(spread)), float(np.median(values)))
+    most = max(move.customers for move in moves) or 1.0
+    traces = [
+        _bubbles(moves, driver, colour_of(names, driver), most) | {"name": names[driver]} for driver in names
+    ]
+    frame["annotations"] = _labels(moves)
+    frame["showlegend"] = True
+    frame["legend"] = {
+        "orientation": "h",
+        "x": 0,
+        "xanchor": "left",
+        "y": -0.1,
+        "yanchor": "top",
+        "font": {"size": 11.5},
+        "itemclick": False,
+        "itemdoubleclick": False,
+        "itemsizing": "constant",
+    }
+    return Chart({"data": [trace for trace in traces if len(trace["x"])], "layout": frame}, alt, height)
+
+
+def colour_of(names: Mapping[str, str], driver: str) -> str:
+    """The colour of a driver by its place among all."""
+    return SERIES[list(names).index(driver) % len(SERIES)]
+
+
+def _bubbles(moves: Sequence[Move], driver: str, colour: str, most: float) -> dict[str, Any]:
+    ours = [move for move in moves if move.driver == driver]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": np.array([move.feasible for move in ours]),
+        "y": np.array([move.expected for move in ours]),
+        "marker": {
+            "color": colour,
+            "opacity": 0.72,
+            "size": np.array([max(7.0, LARGEST * np.sqrt(move.customers / most)) for move in ours]),
+            "line": {"width": 0},
+        },
+        "cliponaxis": False,
+        "customdata": [move.note for move in ours],
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
+
+
+def _cross(x: float, y: float) -> list[dict[str, Any]]:
+    line = {"type": "line", "line": {"color": GRID, "width": 1.5, "dash": "dot"}}
+    return [
+        line | {"x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1},
+        line | {"xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y},
+    ]
+
+
+def _labels(moves: Sequence[Move]) -> list[dict[str, Any]]:
+    """The names of the best moves beside their bubbles, further apart than a line is high."""
+    best = sorted(moves, key=lambda move: -move.expected)[:NAMED]
+    span = (max(move.expected for move in moves) - min(0.0, *(move.expected for move in moves))) or 1.0
+    labels: list[dict[str, Any]] = []
+    taken: list[tuple[float, float]] = []
+    for move in best:
+        near = any(abs(move.expected - y) < 0.055 * span and abs(move.feasible - x) < 0.08 for x, y in taken)
+        if near:
+            continue
+        taken.append((move.feasible, move.expected))
+        labels.append(
+            {
+                "x": move.feasible,
+                "y": move.expected,
+                "text": escape(move.name),
+                "showarrow": False,
+                "xanchor": "left",
+                "xshift": 16,
+                "font": {"size": 11.5, "color": QUIET},
+            }
+        )
+    return labels
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the scorecard: the texts by column, and the length of its two bars (0 to 1)."""
+
+    texts: Sequence[str]
+    band: str
+    band_word: str
+    alone: float
+    expected: float
+    closed: bool = False
+
+
+def scorecard_table(
+    heads: Sequence[tuple[str, str]], lines: Sequence[Line], bars: tuple[int, int], label: str
+) -> str:
+    """The scorecard as an HTML table; `heads` are titles with a kind, `bars` the columns that carry bars.
+
+    The first two columns are the rank and the name of the row; the third carries the sign of the band.
+    """
+    head = "".join(f'<th scope="col" class="{kind}">{escape(title)}</th>' for title, kind in heads)
+    body = "".join(_line(heads, line, bars) for line in lines)
+    return (
+        f'<div class="table-wrap" role="region" aria-label="{escape(label, quote=True)}" tabindex="0">'
+        f'<table class="plain scorecard"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def _line(heads: Sequence[tuple[str, str]], line: Line, bars: tuple[int, int]) -> str:
+    cells = "".join(_cell(heads[at][1], text, line, at, bars) for at, text in enumerate(line.texts))
+    return f'<tr class="{"closed" if line.closed else ""}">{cells}</tr>'
+
+
+def _cell(kind: str, text: str, line: Line, at: int, bars: tuple[int, int]) -> str:
+    if at == 2:
+        sign = (
+            f'<i class="band {line.band}" title="{escape(line.band_word, quote=True)}"></i>'
+            if line.band
+            else ""
+        )
+        spoken = f'<span class="spoken">{escape(line.band_word)} </span>' if line.band else ""
+        return f'<td class="{kind}">{sign}{spoken}{escape(text)}</td>'
+    if at in bars:
+        size = line.alone if at == bars[0] else line.expected
+        side = "below" if size < 0 else ""
+        return (
+            f'<td class="{kind} barred"><span>{escape(text)}</span>'
+            f'<i class="inbar {side}" style="--size:{min(abs(size), 1.0) * 100:.0f}%"></i></td>'
+        )
+    return f'<td class="{kind}">{escape(text)}</td>'

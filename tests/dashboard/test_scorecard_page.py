@@ -1,0 +1,181 @@
+"""The scorecard page: its sections, both kinds of segments, what-if, broken plans, SQL."""
+
+import re
+import shutil
+from decimal import Decimal
+
+import duckdb
+import polars as pl
+import pytest
+
+from connectors.store import Store
+from dashboard import scorecard_data as asked
+from dashboard.scorecard_data import Split
+from dashboard.scorecard_files import as_yaml, scorecard_plan, shipped_plan
+
+SECTIONS = ("priorities", "segment", "balance", "flow", "what_if")
+
+
+@pytest.fixture
+def opened(open_page):
+    def draw(section="priorities", **parameters):
+        page = open_page("scorecard", **parameters)
+        return page.get_by_key("scorecard.section").set_value(section).run()
+
+    return draw
+
+
+def visit(page):
+    return page.session_state["desk"], page.session_state["filters.scope"]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_draws(opened, texts, section):
+    page = opened(section)
+    assert not page.exception
+    assert "Something went wrong here" not in texts(page)
+
+
+@pytest.mark.parametrize("by", ["region", "{segment}"])
+def test_other_segments(opened, texts, by):
+    page = opened()
+    page = page.selectbox(key="scorecard.by").set_value(by).run()
+    assert not page.exception
+    said = texts(page)
+    assert "Something went wrong here" not in said
+    assert ("With every gap closed" in said) == (by == "region")
+
+
+def test_drivers_are_what_sql_counts(opened, shop):
+    """Oracle: DuckDB over the stored tables."""
+    desk, scope = visit(opened())
+    found = asked.facts(desk, scope, Split("channel"), shipped_plan())
+    version = Store(shop / "store").current()
+    lines, people, contacts = (
+        version.scan(name).collect().to_arrow() for name in ("order_lines", "customers", "interactions")
+    )
+    assert lines.num_rows
+    assert people.num_rows
+    assert contacts.num_rows
+    expected = duckdb.sql(
+        """
+        WITH ours AS (SELECT l.*, channel_of.channel AS segment FROM lines l
+                      JOIN (SELECT customer_id, channel FROM people) channel_of USING (customer_id)),
+        bought AS (SELECT DISTINCT segment, customer_id, ordered_on >= '2025-11-01' AS recent FROM ours
+                   WHERE NOT is_return AND ordered_on BETWEEN '2024-11-01' AND '2026-10-31'),
+        kept AS (SELECT segment, count(*) FILTER (b AND n) / count(*) FILTER (b) AS retention FROM
+                 (SELECT segment, customer_id, bool_or(recent) AS n, bool_or(NOT recent) AS b
+                  FROM bought GROUP BY ALL) GROUP BY 1),
+        active AS (SELECT segment, customer_id FROM bought WHERE recent),
+        sums AS (SELECT segment, sum(net_amount) AS net, sum(net_amount - cost) AS margin,
+                        count(DISTINCT (customer_id, category)) FILTER (NOT is_return) AS held,
+                        count(DISTINCT customer_id) AS n
+                 FROM ours SEMI JOIN active USING (customer_id)
+                 WHERE ordered_on BETWEEN '2025-11-01' AND '2026-10-31' GROUP BY 1)
+        SELECT segment, retention, held / n AS categories, net / held AS revenue_per_category,
+               margin / net AS margin_rate
+        FROM sums JOIN kept USING (segment) ORDER BY 1
+        """
+    ).pl()
+    ours = found.segments.pivot(on="driver", index="segment", values="value").sort("segment")
+    for name in ("retention", "categories", "revenue_per_category", "margin_rate"):
+        assert ours[name].to_list() == pytest.approx(expected[name].cast(pl.Float64).to_list()), name
+
+
+def test_shares_add_up_and_closed_gaps_are_free(opened):
+    desk, scope = visit(opened())
+    plan = shipped_plan()
+    table = asked.table(plan, asked.facts(desk, scope, Split("channel"), plan))
+    closed = table.filter(~pl.col("open"), pl.col("expected").is_not_null())
+    assert closed.select(pl.col("alone", "share", "cost", "expected").abs().sum()).row(0) == (0, 0, 0, 0)
+    assert table.filter(pl.col("driver") == "satisfaction")["expected"].null_count() == len(
+        table.filter(pl.col("driver") == "satisfaction")
+    )
+    ranked = table.filter("open").drop_nulls("expected")
+    assert ranked["expected"].is_sorted(descending=True)
+    assert ranked["rank"].to_list() == list(range(1, len(ranked) + 1))
+
+
+def test_the_flow_adds_up_to_the_cent(opened):
+    """Oracle: addition."""
+    desk, scope = visit(opened("flow"))
+    rows = asked.flow(desk, scope, Split("channel"))
+    totals: dict[str, Decimal] = {}
+    for part in rows.partition_by("segment"):
+        amounts = dict(part.select("item", "amount").iter_rows())
+        steps = sum(amount for item, amount in amounts.items() if item not in ("before", "after"))
+        assert amounts["before"] + steps == amounts["after"]
+        if part["segment"][0] is not None:
+            for item, amount in amounts.items():
+                totals[item] = totals.get(item, Decimal(0)) + amount
+    whole = dict(rows.filter(pl.col("segment").is_null()).select("item", "amount").iter_rows())
+    for item in ("new", "reactivated", "expansion", "contraction", "lost"):
+        assert totals[item] == whole[item]
+
+
+def test_what_if_changes_every_section_and_can_be_left(opened, texts):
+    page = opened("priorities")
+    before = texts(page)
+    page.session_state["scorecard.edits"] = {"retention": {"probability": 0.01}}
+    page = page.run()
+    said = texts(page)
+    assert any(text.startswith("What if:") for text in said)
+    first, then = (next(t for t in each if re.fullmatch(r"\+\$[\d,.]+", t)) for each in (before, said))
+    assert first != then
+    page = page.button(key="scorecard.reset").click().run()
+    assert not any(text.startswith("What if:") for text in texts(page))
+
+
+def test_a_project_overrides_drivers_by_name(tmp_path):
+    (tmp_path / "scorecard.yaml").write_text(
+        "drivers:\n  - {driver: retention, label: Loyalty, tag: hard, basis: manual, target: 0.6, weight: "
+        "0.2}\n"
+    )
+    found = scorecard_plan(tmp_path)
+    assert not found.problems
+    assert found.plan.by_driver["retention"].target == 0.6
+    assert found.plan.by_driver["categories"] == shipped_plan().by_driver["categories"]
+    (tmp_path / "scorecard.yaml").write_text(as_yaml(found.plan))
+    assert scorecard_plan(tmp_path).plan == found.plan
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        ("drivers:\n  - {driver: retension, label: R, tag: hard}\n", ":2:14", "retention"),
+        (
+            "drivers:\n  - {driver: retention, label: R, tag: hard, basis: manual, weight: 0.2}\n",
+            ":2:",
+            "target",
+        ),
+        ("drivers:\n  - {driver: retention, label: R, tag: hard, weight: 0.9}\n", ":2:3", "sum to 1.7"),
+        ("drivers:\n  - {driver: retention, label: R, tag: hard, red: 0.95, weight: 0.2}\n", ":2:", "red"),
+        ("discount_rate: lots\n", ":1:16", "number"),
+    ],
+)
+def test_faults_are_told_at_their_place_and_the_shipped_plan_stands_in(tmp_path, text, place, words):
+    (tmp_path / "scorecard.yaml").write_text(text)
+    found = scorecard_plan(tmp_path)
+    said = " ".join(problem.render() for problem in found.problems)
+    assert place in said
+    assert words in said
+    assert found.plan == shipped_plan()
+
+
+def test_a_broken_plan_is_told_on_the_page(open_page, texts, shop, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(shop, folder)
+    (folder / "scorecard.yaml").write_text("drivers: []\nperiods: 1\n")
+    page = open_page("scorecard", project=folder)
+    assert not page.exception
+    said = " ".join(texts(page))
+    assert "scorecard.yaml:2:10" in said
+    assert "Do these first" in said
+
+
+def test_a_short_history_says_what_to_load(open_page, texts, tmp_path, rapport):
+    folder = tmp_path / "young"
+    assert rapport("demo", folder, "--customers", 60, "--months", 14).code == 0
+    assert rapport("refresh", "--project", folder).code == 0
+    said = " ".join(texts(open_page("scorecard", project=folder)))
+    assert "two full years" in said

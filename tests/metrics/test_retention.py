@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from metrics.frames import Marts
+from metrics.line_cohorts import line_cohorts
 from metrics.lives import lives
 from metrics.marts import build
 from metrics.periods import Calendar
@@ -91,6 +92,14 @@ def test_grid_equals_sql():
     ours = found.filter(pl.col("active") > 0).select("cohort", "age", "active")
     complete = theirs.filter(pl.col("cohort") + pl.col("age") < month(2025, 8))
     assert ours.rows() == complete.rows()
+
+
+def test_lines_alone_give_the_same_grid():
+    """With the lines by customer and shuffled; ages without anybody are there too."""
+    frame, as_of = random_lines(), date(2025, 8, 31)
+    grid = table(frame, as_of).select("cohort", "age", "active")
+    for rows in (frame, frame.sort("customer_id"), frame.sample(fraction=1, shuffle=True, seed=1)):
+        assert line_cohorts(rows.lazy(), CALENDAR, as_of).rows() == grid.rows()
 
 
 def test_every_begun_period_stands_there():

@@ -1,0 +1,107 @@
+"""The cohort grid, the lapse thresholds and a change of definition at full size.
+
+Timed within one process on opened marts, as the server keeps them; nothing that is asked was asked before.
+The grid from raw lines is held against reading the columns that it needs, and against one SQL statement of
+DuckDB that does the same.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import duckdb as engine
+import polars as pl
+
+from benchmarks.lines import Size
+from benchmarks.marts import store
+from benchmarks.measure import Cost, Result, in_turn, ratio
+from benchmarks.overview import AS_OF, CALENDAR, anew, timed, written
+from metrics.cohort_values import valued
+from metrics.frames import Marts
+from metrics.line_cohorts import line_cohorts
+from metrics.lives import kept_lives
+from metrics.periods import Grain
+from metrics.retention import Cohorts, cohort_table, mean_curve
+from metrics.standings import standings
+
+COLUMNS = ("customer_id", "ordered_on", "is_return")
+DEFINITIONS = {
+    "calendar": Cohorts(),
+    "then or later": Cohorts(returns="on_or_after"),
+    "of the one before": Cohorts(base="previous"),
+    "own periods": Cohorts(window="rolling"),
+    "brackets": Cohorts(brackets=((0, 0), (1, 3), (4, 6), (7, 12))),
+}
+
+
+def run(size: Size) -> Iterator[Result]:
+    """From the marts, from lines, the thresholds, every change of definition."""
+    with tempfile.TemporaryDirectory(prefix="rapport-bench-") as place:
+        first = Marts(written(size, Path(place)), CALENDAR, AS_OF)
+        for cohorts in DEFINITIONS.values():  # loads the columns that the server holds in memory
+            grid(first, cohorts)
+        standings(first)
+        yield from _from_marts(size, first)
+    yield from _from_lines(size)
+
+
+def _from_marts(size: Size, first: Marts) -> Iterator[Result]:
+    def at_most(bound: float) -> float | None:
+        return None if size.quick else bound
+
+    for name, cohorts in DEFINITIONS.items():
+        cost = _typical(first, cohorts)
+        words = f"cohort grid of {size.customers:,} customers with intervals, {name}"
+        yield Result(words, cost.seconds * 1000, at_most(300), "ms", cost)
+    cost = timed(lambda: standings(anew(first)))
+    yield Result(f"lapse thresholds of {size.customers:,} customers", cost.seconds, at_most(3), "s", cost)
+
+
+def _typical(first: Marts, cohorts: Cohorts) -> Cost:
+    """The middle one of five costs of a grid."""
+    return sorted((timed(lambda: grid(anew(first), cohorts)) for _ in range(5)), key=lambda c: c.seconds)[2]
+
+
+def grid(marts: Marts, cohorts: Cohorts) -> None:
+    """What the page asks for when a definition is chosen."""
+    lives = kept_lives(marts, cohorts.events, cohorts.grain, rolling=cohorts.is_rolling)
+    table = valued(cohort_table(lives, cohorts, CALENDAR, marts.as_of))
+    if not len(mean_curve(table)):
+        fault = "the grid is empty"
+        raise SystemExit(fault)
+
+
+def _from_lines(size: Size) -> Iterator[Result]:
+    with tempfile.TemporaryDirectory(prefix="rapport-bench-") as place:
+        stored = Path(place) / "lines.parquet"
+        store(size, stored)
+        works = [(f"benchmarks.retention:{name}", stored) for name in ("ours", "scan", "duckdb")]
+        cost, scanned, other = in_turn(1 if size.quick else 3, *works)
+    words = f"cohort grid from {size.lines:,} lines"
+    yield ratio(f"{words}, against reading their columns", None if size.quick else 3.0, cost, scanned)
+    yield ratio(f"{words}, against DuckDB", None if size.quick else 1.0, cost, other)
+
+
+def ours(source: str) -> None:
+    """The counts of the grid from the lines."""
+    line_cohorts(pl.scan_parquet(source).select(COLUMNS), CALENDAR, date(2026, 1, 1), Grain.MONTH)
+
+
+def scan(source: str) -> None:
+    """The columns that the grid needs."""
+    pl.read_parquet(source, columns=list(COLUMNS))
+
+
+def duckdb(source: str) -> None:
+    """One statement over the file."""
+    statement = f"""
+        WITH visits AS (
+            SELECT DISTINCT customer_id, year(ordered_on) * 12 + month(ordered_on) - 1 AS m
+            FROM '{source}' WHERE NOT is_return
+        ), firsts AS (SELECT customer_id, min(m) AS cohort FROM visits GROUP BY 1)
+        SELECT cohort, m - cohort AS age, count(*) AS active
+        FROM visits JOIN firsts USING (customer_id) GROUP BY ALL ORDER BY ALL
+    """
+    if relation := engine.sql(statement):
+        relation.to_arrow_table()

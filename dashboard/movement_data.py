@@ -130,6 +130,8 @@ def _with_rhythm(desk: Desk, scope: Scope, rows: pl.DataFrame) -> pl.DataFrame:
     rhythm = standings(desk, scope).select(
         "customer", "gaps", "silent_days", "lapse_days", "lapses_on", "season", "lapsed"
     )
+    whole = pl.col("lapse_days").floor().cast(pl.Int64)
+    rhythm = rhythm.with_columns(whole)
     joined = rows.with_columns(last, value).join(rhythm, on="customer", how="left", maintain_order="left")
     return with_ids(desk, joined.sort("net_amount", "customer", descending=[True, False], nulls_last=True))
 
@@ -189,11 +191,11 @@ def contract_overlaps(desk: Desk, scope: Scope) -> int:
     return desk.kept(f"overlaps {scope.filters}", lambda: overlapping(rows.lazy()))
 
 
-def contract_renewals(desk: Desk, scope: Scope, days: int = 90) -> pl.DataFrame:
-    """Contracts that end within some days after the as-of day, by their last day."""
+def contract_renewals(desk: Desk, scope: Scope, days: int = 365) -> pl.DataFrame:
+    """Contracts that end or renew within some days after the as-of day, by that day."""
     rows = contract_rows(desk, scope)
     until = desk.as_of + timedelta(days=days)
-    return with_ids(desk, renewals(rows.lazy(), desk.as_of, until))
+    return desk.kept(f"renewals {days} {scope.filters}", lambda: renewals(rows.lazy(), desk.as_of, until))
 
 
 def season_by(desk: Desk) -> str | None:

@@ -11,6 +11,7 @@ from dashboard.state import Scope
 from metrics.beginnings import Beginning, beginning
 from metrics.cohort_lists import cell_customers
 from metrics.cohort_values import acquisition_costs, layer_cake, payback, valued
+from metrics.cohort_values import payback_curve as curve_of
 from metrics.frames import Marts
 from metrics.lives import kept_lives
 from metrics.periods import Grain
@@ -56,6 +57,13 @@ def paybacks(desk: Desk, scope: Scope, cohorts: Cohorts) -> pl.DataFrame:
     """When each cohort paid back what it cost. Raises Missing without spend, and under filters."""
     table = cohort_cells(desk, scope, cohorts)
     return payback(table, acquisition_costs(desk.marts(scope), cohorts.grain))
+
+
+def payback_curve(desk: Desk, scope: Scope, cohorts: Cohorts) -> pl.DataFrame:
+    """What customers earned age after age against what they cost. Raises Missing as `paybacks` does."""
+    table = cohort_cells(desk, scope, cohorts)
+    known = table.filter(~pl.col("young_history"), pl.col("cohort") <= scope.period)
+    return curve_of(known, acquisition_costs(desk.marts(scope), cohorts.grain))
 
 
 def cell(desk: Desk, scope: Scope, cohorts: Cohorts, cohort: int, age: int) -> pl.DataFrame:

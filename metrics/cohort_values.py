@@ -103,3 +103,28 @@ def payback(table: pl.DataFrame, costs: pl.DataFrame) -> pl.DataFrame:
         .sort("cohort")
         .select("cohort", "size", "spent", "cost_per_customer", "margin", "paid_back", "payback_age")
     )
+
+
+def payback_curve(table: pl.DataFrame, costs: pl.DataFrame, until: int = 12) -> pl.DataFrame:
+    """What customers have earned age after age against what winning them cost, each of the same cohorts.
+
+    The cohorts that are over for `until` ages, or for the most that any is. One row an age: age, cohorts, n
+    (customers), value (margin to date over customers), cost (spent over customers). Empty without spend.
+    """
+    known = table.join(costs.rename({"period": "cohort"}), on="cohort").filter(
+        pl.col("complete"), pl.col("margin").is_not_null()
+    )
+    oldest = known.group_by("cohort").agg(pl.col("age").max().alias("last"))
+    horizon = min(until, int(oldest["last"].max() or 0)) if len(oldest) else 0  # type: ignore[arg-type]  # a number
+    ours = known.join(oldest.filter(pl.col("last") >= horizon), on="cohort").filter(pl.col("age") <= horizon)
+    people = pl.col("size").sum()
+    return (
+        ours.group_by("age")
+        .agg(
+            pl.len().alias("cohorts"),
+            people.alias("n"),
+            (pl.col("margin").sum().cast(pl.Float64) / people).alias("value"),
+            (pl.col("spent").sum().cast(pl.Float64) / people).alias("cost"),
+        )
+        .sort("age")
+    )

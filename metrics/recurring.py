@@ -133,16 +133,43 @@ def revenue_kept(
 
 
 def renewals(contracts: pl.LazyFrame, as_of: date, until: date) -> pl.DataFrame:
-    """Contracts that end after the as-of day and by `until`, with no later one of their customer signed yet.
+    """Contracts whose time is up after the as-of day and by `until`: the calendar of renewals.
 
-    One row a contract, sorted by its last day: ends_on, customer, subscription_id, plan, mrr.
+    A contract with a last day `ends` then, unless a later one of its customer is signed already. One without
+    renews by itself each time its billing period has passed since its first day; it is listed at the first
+    such day after the as-of day, where the period is a quarter or longer: a month renews all the time.
+
+    One row a contract, sorted by day: due_on, what (ends, renews), customer, subscription_id, plan, mrr.
     """
-    running = monthly(contracts).filter(pl.col("started_on") <= as_of)
+    running = monthly(contracts).filter(
+        pl.col("started_on") <= as_of, pl.col("ended_on").is_null() | (pl.col("ended_on") > as_of)
+    )
     later = contracts.group_by("customer").agg(pl.col("started_on").max().alias("latest"))
-    ending = running.filter((pl.col("ended_on") > as_of) & (pl.col("ended_on") <= until))
-    open_ = ending.join(later, on="customer").filter(pl.col("latest") < pl.col("ended_on"))
+    open_ = pl.col("ended_on").is_null()
+    due = pl.when(open_).then(_anniversary(as_of)).otherwise("ended_on")
+    listed = running.join(later, on="customer").with_columns(
+        due_on=due, what=pl.when(open_).then(pl.lit("renews")).otherwise(pl.lit("ends"))
+    )
+    wanted = listed.filter(pl.col("due_on") <= until, open_ | (pl.col("latest") < pl.col("ended_on")))
     return (
-        open_.select(pl.col("ended_on").alias("ends_on"), "customer", "subscription_id", "plan", "mrr")
-        .sort("ends_on", "customer", "subscription_id")
+        wanted.select("due_on", "what", "customer", "subscription_id", "plan", "mrr")
+        .sort("due_on", "customer", "subscription_id")
         .collect()
     )
+
+
+def _anniversary(as_of: date) -> pl.Expr:
+    """The first day after the as-of day on which a whole number of billing periods has passed."""
+    started, period = pl.col("started_on"), pl.col("billing_period").cast(pl.String)
+    length = period.replace_strict({"quarter": 3, "year": 12}, default=None, return_dtype=pl.Int64)
+    passed = (as_of.year - started.dt.year()) * 12 + as_of.month - started.dt.month()
+    done = (passed.cast(pl.Int64) // length) * length
+    tried = [started.dt.offset_by(pl.format("{}mo", done + more * length)) for more in (0, 1)]
+    return pl.when(tried[0] > as_of).then(tried[0]).otherwise(tried[1])
+
+
+def renewal_months(due: pl.DataFrame) -> pl.DataFrame:
+    """The calendar by month: month (its first day), what, contracts, mrr (exact), sorted by both."""
+    month = pl.col("due_on").dt.truncate("1mo").alias("month")
+    counted = due.group_by(month, "what").agg(pl.len().cast(pl.Int64).alias("contracts"), pl.col("mrr").sum())
+    return counted.sort("month", "what")

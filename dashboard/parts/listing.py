@@ -1,4 +1,4 @@
-"""A list to look through: search, pages of rows, and the files of all rows found."""
+"""A list to look through: search, order, pages of rows, and the files of all rows found."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def listing(
     placeholder: str,
     counted: Callable[[int], str] | None = None,
 ) -> None:
-    """The rows of `frame` that hold what is searched for, a page at a time.
+    """The rows of `frame` that hold what is searched for, in the order chosen, a page at a time.
 
     The count above the table, in the words of `counted`, is that of all rows found, and so are the rows of
     the files.
@@ -48,7 +48,7 @@ def listing(
             icon=":material/search:",
             label_visibility="collapsed",
         )
-        found = matching(frame, term)
+        found = _sorted(matching(frame, term), columns, key)
         downloads.buttons(file, lambda: found, key)
     if found.is_empty():
         nothing = _("No row matches.") if len(frame) else _("There are no rows.")
@@ -71,6 +71,25 @@ def _block(
     """The first page in words, all rows as a frame."""
     first = cells(found.head(PAGE))
     return table_block(columns, first, label, note=said, missing=len(found) - len(first), frame=found)
+
+
+def _sorted(found: pl.DataFrame, columns: Sequence[Column], key: str) -> pl.DataFrame:
+    """The rows by a column that is chosen, numbers from the largest down; as they came while none is."""
+    titles = dict(zip(found.columns, (column.title for column in columns), strict=True))
+    chosen = st.selectbox(
+        _("Sort by"),
+        list(titles),
+        index=None,
+        placeholder=_("Sort by"),
+        format_func=lambda name: titles[name],
+        key=f"{key}.sort",
+        label_visibility="collapsed",
+        width=170,
+    )
+    if chosen is None:
+        return found
+    down = found.schema[chosen].is_numeric() or found.schema[chosen].is_temporal()
+    return found.sort(chosen, descending=down, nulls_last=True, maintain_order=True)
 
 
 def matching(frame: pl.DataFrame, term: str) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 import streamlit as st
@@ -10,7 +11,8 @@ import streamlit as st
 from dashboard import data, state
 from dashboard.desk import Desk
 from dashboard.parts import filter_bar, markup, states
-from dashboard.parts.kpi_row import sentence
+from dashboard.parts.details import open_details
+from dashboard.parts.kpi_row import kpi_row, sentence
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
@@ -23,7 +25,13 @@ from dashboard.views import (
 )
 from metrics.selection import Missing
 
-METRICS: Final = ("retention_rate", "repeat_purchase_rate", "active_customers", "reactivated_customers")
+METRICS: Final = (
+    "retention_rate",
+    "first_month_retention",
+    "quick_ratio",
+    "lost_share",
+    "net_revenue_retention",
+)
 SECTION: Final = "retention.section"
 
 Section = Callable[[Desk, Scope], None]
@@ -41,11 +49,23 @@ def render() -> None:
     desk, scope = data.desk(), state.scope()
     markup.head(_("Retention"), desk.read.chosen(scope))
     filter_bar.ignored_note()
+    _tiles(desk, scope)
     chosen = _section()
     try:
         SECTIONS[chosen][1](desk, scope)
     except Missing as missing:
         states.empty("inventory_2", _("Nothing to show here"), sentence(str(missing)))
+
+
+def _tiles(desk: Desk, scope: Scope) -> None:
+    """The key figures; those for which the project has no source are left out."""
+    tiles = [
+        tile
+        for tile in desk.tiles(METRICS, scope)
+        if not (tile.figure.reason or "").startswith("no source gives")
+    ]
+    if tiles:
+        kpi_row(tiles, partial(open_details, scope))
 
 
 def _section() -> str:

@@ -2,65 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 import polars as pl
 import streamlit as st
 
 from dashboard import retention_data as asked
+from dashboard import sheet
 from dashboard.charts.cohorts import Grid, Row, Shade, Words, cohort_grid
 from dashboard.desk import Desk
 from dashboard.parts import downloads, markup, states
 from dashboard.parts.cell_grid import cell_grid
-from dashboard.parts.filter_bar import heading
-from dashboard.retention_choices import BACKS, DEFINITIONS, STARTS, VALUES, defined, words
+from dashboard.retention_choices import BACKS, MEANS, STARTS, VALUES, words
 from dashboard.state import GRAINS, Scope
 from dashboard.text import gettext as _
 from dashboard.views import retention_cells, retention_curves
-from metrics.cohort_values import CellValue
-from metrics.lives import Events
-from metrics.retention import Cohorts, difference, mean_curve
+from dashboard.views.retention_controls import KEY, Chosen, Split, controls
+from metrics.retention import difference, mean_curve
 
-T = TypeVar("T")
-
-KEY: Final = "retention"
 MOST: Final = 36
-"""Cohorts and ages that a grid shows at most."""
+"""Ages that a grid shows at most."""
 SIDES: Final = ("A", "B", "B - A")
-
-
-@dataclass(frozen=True)
-class Split:
-    """Two segments to compare: the values `a` and `b` of an attribute."""
-
-    attribute: str
-    a: str
-    b: str
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What the controls say."""
-
-    definition: str
-    beside: str
-    value: CellValue
-    plain: Cohorts
-    split: Split | None = None
-
-    @property
-    def cohorts(self) -> Cohorts:
-        """The cohorts under the chosen definition."""
-        return defined(self.plain, self.definition)
 
 
 def render(desk: Desk, scope: Scope) -> None:
     """Draw the section."""
-    chosen = _controls(desk, scope)
-    table = shown(asked.cohort_cells(desk, scope, chosen.cohorts), scope)
+    chosen = controls(desk, scope)
+    every = asked.cohort_cells(desk, scope, chosen.cohorts)
+    table = shown(every, scope, chosen.many)
     if table.is_empty():
         fault = _("Nobody began in these periods. Widen the filters, or choose a later period.")
         states.empty("group_off", _("No customers yet"), fault)
@@ -71,60 +42,13 @@ def render(desk: Desk, scope: Scope) -> None:
         retention_cells.cell_list(desk, scope, chosen.cohorts, table)
     else:
         _compared_card(desk, scope, chosen, chosen.split)
-    retention_curves.draw(desk, scope, chosen.plain, chosen.definition, chosen.beside)
+    retention_curves.draw(desk, scope, chosen)
 
 
-def shown(table: pl.DataFrame, scope: Scope) -> pl.DataFrame:
+def shown(table: pl.DataFrame, scope: Scope, many: int) -> pl.DataFrame:
     """The cohorts up to the scope's period, and the running one after it where there is one."""
     last = scope.period + 1
-    return table.filter(pl.col("cohort").is_between(last - MOST, last), pl.col("age") <= MOST)
-
-
-def _controls(desk: Desk, scope: Scope) -> Chosen:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        names = list(DEFINITIONS)
-        definition = _select(_("Definition"), names, "definition", lambda name: _(DEFINITIONS[name][0]))
-        beside = _select(_("Beside it"), names, "beside", lambda name: _(DEFINITIONS[name][0]), index=1)
-        value = _select(_("In the cells"), list(VALUES), "value", lambda name: _(VALUES[name][0]))
-        with st.popover(_("Events and segments"), icon=":material/tune:"):
-            events, split = _events(desk), _split(desk)
-    return Chosen(definition, beside, value, Cohorts(scope.grain, events, min_n=desk.project.min_n), split)
-
-
-def _select(label: str, options: Sequence[T], name: str, text: Callable[[T], str] = str, index: int = 0) -> T:
-    found = st.selectbox(
-        label, options, index, format_func=text, key=f"{KEY}.{name}", bind="query-params", width=190
-    )
-    return options[index] if found is None else found
-
-
-def _events(desk: Desk) -> Events:
-    start = _select(_("A life begins with"), list(STARTS), "start", lambda name: _(STARTS[name]))
-    back = _select(_("It goes on with"), list(BACKS), "back", lambda name: _(BACKS[name]))
-    every = _("any category")
-    categories = [every, *desk.categories]
-    starts_in = _select(_("First order in"), categories, "start_category")
-    back_in = _select(_("Orders in"), categories, "back_category")
-    return Events(
-        start,
-        back,
-        starts_in if starts_in != every and start.endswith("order") else None,
-        back_in if back_in != every and back == "order" else None,
-    )
-
-
-def _split(desk: Desk) -> Split | None:
-    none = _("no comparison")
-    attribute = _select(
-        _("Compare two segments by"),
-        [none, *desk.attributes],
-        "by",
-        lambda name: name if name == none else heading(name),
-    )
-    if attribute == none:
-        return None
-    values = desk.attributes[attribute]
-    return Split(attribute, _select("A", values, "a"), _select("B", values, "b", index=1))
+    return table.filter(pl.col("cohort").is_between(last - many, last), pl.col("age") <= MOST)
 
 
 def _notices(desk: Desk, scope: Scope, table: pl.DataFrame) -> None:
@@ -141,13 +65,45 @@ def _notices(desk: Desk, scope: Scope, table: pl.DataFrame) -> None:
 
 
 def _grid_card(desk: Desk, scope: Scope, chosen: Chosen, table: pl.DataFrame) -> None:
-    mean = mean_curve(_comparable(table))
+    mean = retention_curves.mean(desk, scope, chosen, chosen.definition)
     with st.container(border=True, key="card-cohorts"):
         _head(desk, scope, chosen, table, _finding(desk, scope, mean))
         means = dict(mean.select("age", "rate").iter_rows()) if chosen.value == "rate" else {}
-        grid = Grid(table, _shade(desk, chosen), _words(desk, scope), partial(_note, desk), _cell(), means)
+        words_ = _words(desk, scope, chosen)
+        grid = Grid(table, _shade(desk, chosen), words_, partial(_note, desk), _cell(), means)
         cell_grid(cohort_grid(grid), key=f"{KEY}.grid", chosen=retention_cells.choose)
+        sheet.record(lambda: _block(desk, scope, chosen, grid))
         _key(desk, chosen, table)
+
+
+def _block(desk: Desk, scope: Scope, chosen: Chosen, grid: Grid) -> sheet.Table:
+    """The grid as data, shaded as it is drawn."""
+    cells = {(row["cohort"], row["age"]): row[grid.shade.column] for row in grid.table.iter_rows(named=True)}
+    sizes = dict(grid.table.select("cohort", "size").iter_rows())
+    ages = [age for age, _last in grid.spans]
+    values = {cohort: [cells.get((cohort, age)) for age in ages] for cohort in sorted(sizes)}
+    rows = [
+        (
+            grid.words.cohort(cohort),
+            grid.words.count(sizes[cohort]),
+            *("" if value is None else grid.shade.show(float(value)) for value in found),
+        )
+        for cohort, found in values.items()
+    ]
+    heat = [
+        (None, None, *(None if v is None else max(-1.0, min(float(v) / grid.deepest, 1.0)) for v in found))
+        for found in values.values()
+    ]
+    return sheet.Table(
+        key="cohorts",
+        title=grid.words.label,
+        note=words(chosen.definition),
+        heads=(*grid.words.heads, *(str(age) for age in ages)),
+        kinds=("", *("number" for _place in range(len(ages) + 1))),
+        rows=tuple(rows),
+        heat=tuple(heat),
+        frame=_file(desk, scope, grid.table),
+    )
 
 
 def _comparable(table: pl.DataFrame) -> pl.DataFrame:
@@ -168,7 +124,7 @@ def _shade(desk: Desk, chosen: Chosen) -> Shade:
     return Shade(chosen.value, lambda value: show.value(value, unit))
 
 
-def _words(desk: Desk, scope: Scope) -> Words:
+def _words(desk: Desk, scope: Scope, chosen: Chosen) -> Words:
     return Words(
         cohort=lambda code: desk.read.period(code, scope.grain),
         day=desk.show.day_of_year,
@@ -177,7 +133,7 @@ def _words(desk: Desk, scope: Scope) -> Words:
         heads=(_("Began in"), _("Customers")),
         closes=_("{day}"),
         young=_("May hold old customers"),
-        mean=_("All, weighted"),
+        mean=_(MEANS[chosen.mean][0]),
     )
 
 
@@ -226,7 +182,7 @@ def _definition(chosen: Chosen) -> Mapping[str, str]:
         _("Begins with"): _(STARTS[events.start]),
         _("Goes on with"): _(BACKS[events.back]),
         _("Interval"): _("Wilson, 95\N{NARROW NO-BREAK SPACE}%"),
-        _("Mean"): _("all customers of the cohorts whose period is over, together"),
+        _("Mean"): _(MEANS[chosen.mean][1]),
         _("Not shown"): _("shares of fewer than {n} customers").format(n=chosen.plain.min_n),
     }
 
@@ -268,11 +224,16 @@ def _key(desk: Desk, chosen: Chosen, table: pl.DataFrame) -> None:
 def _compared_card(desk: Desk, scope: Scope, chosen: Chosen, split: Split) -> None:
     """The grids of two segments, and the difference between them."""
     tables = [
-        shown(asked.cohort_cells(desk, asked.segment(scope, split.attribute, value), chosen.cohorts), scope)
+        shown(
+            asked.cohort_cells(desk, asked.segment(scope, split.attribute, value), chosen.cohorts),
+            scope,
+            chosen.many,
+        )
         for value in (split.a, split.b)
     ]
     apart = difference(*tables)
-    named = {"A": split.a, "B": split.b, "B - A": f"{split.b} \N{MINUS SIGN} {split.a}"}
+    a, b = split.names
+    named = {"A": a, "B": b, "B - A": f"{b} \N{MINUS SIGN} {a}"}
     with st.container(border=True, key="card-cohorts"):
         _head(desk, scope, chosen, apart, _gap(desk, scope, split, tables))
         side = st.segmented_control(
@@ -285,7 +246,7 @@ def _compared_card(desk: Desk, scope: Scope, chosen: Chosen, split: Split) -> No
             bind="query-params",
             label_visibility="collapsed",
         )
-        words_ = _words(desk, scope)
+        words_ = _words(desk, scope, chosen)
         if side == SIDES[2]:
             shade = Shade("difference", lambda value: desk.show.signed(100 * value, 1), diverging=True)
             grid = Grid(apart, shade, words_, partial(_note_apart, desk))
@@ -311,11 +272,11 @@ def _gap(desk: Desk, scope: Scope, split: Split, tables: Sequence[pl.DataFrame])
     for table in tables:
         early = mean_curve(_comparable(table)).filter(pl.col("age") > 0).head(1)
         if early.is_empty():
-            return _("{b} against {a}").format(a=split.a, b=split.b)
+            return _("{b} against {a}").format(a=split.names[0], b=split.names[1])
         rates.append(float(early["rate"][0]))
     return _("{a}: {first} come back in {grain} 1, {b}: {second}").format(
-        a=split.a,
-        b=split.b,
+        a=split.names[0],
+        b=split.names[1],
         first=desk.show.percent(rates[0]),
         second=desk.show.percent(rates[1]),
         grain=_(GRAINS[scope.grain]).lower(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -19,10 +20,12 @@ from dashboard.parts import markup, states
 from dashboard.parts.chart_card import Card, chart_card
 from dashboard.parts.customer_list import customer_list
 from dashboard.parts.markup import Column
+from dashboard.retention_data import with_ids
 from dashboard.state import GRAINS, Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
-from metrics.recurring import MOVEMENTS, impossible
+from metrics.periods import Grain
+from metrics.recurring import MOVEMENTS, impossible, renewal_months
 
 KEY: Final = "retention"
 NAMES: Final[Mapping[str, str]] = {
@@ -48,6 +51,13 @@ KEPT: Final[Mapping[str, str]] = {
 }
 LOSSES: Final = ("contraction", "churn")
 AHEAD: Final = 90
+WHATS: Final[Mapping[str, tuple[str, str]]] = {
+    "ends": (later("Ends"), later("has a last day, and no later contract of the customer is signed")),
+    "renews": (
+        later("Renews"),
+        later("has no last day: the next quarter or year begins unless the customer leaves"),
+    ),
+}
 
 
 def render(desk: Desk, scope: Scope) -> None:
@@ -63,8 +73,13 @@ def render(desk: Desk, scope: Scope) -> None:
         chart_card(*_movements(desk, scope, table))
     with right:
         chart_card(*_kept(desk, scope, table))
-    _table(desk, scope, table)
-    _renewals(desk, scope)
+    due = asked.contract_renewals(desk, scope)
+    left, right = st.columns([2, 3])
+    with left:
+        chart_card(*_calendar(desk, due))
+    with right:
+        _table(desk, scope, table)
+    _renewals(desk, due)
 
 
 def _notices(desk: Desk, scope: Scope) -> None:
@@ -165,43 +180,99 @@ def _kept(desk: Desk, scope: Scope, table: pl.DataFrame) -> tuple[Card, Chart | 
 def _table(desk: Desk, scope: Scope, table: pl.DataFrame) -> None:
     """Customers: at the start, who came and went, with churn and its interval."""
     show = desk.show
-    markup.section(
-        _("Customers under contract"), _("start + new + reactivated - churn = end, as does revenue")
-    )
-    heads = [Column(_("Period"))]
-    heads += [Column(_(NAMES[name]), "number") for name in ("start", "new", "reactivation", "churn", "end")]
-    heads += [Column(_(KEPT["logo_churn"]), "number"), Column(_("95 % interval"))]
+    names = ("start", "new", "reactivation", "churn", "end")
+    heads = [Column(_("Period")), *(Column(_(NAMES[name]), "number") for name in names)]
+    heads += [Column(_(KEPT["logo_churn"]), "number"), Column(_("95 %"))]
     rows = []
-    for row in table.reverse().head(12).iter_rows(named=True):
-        counts = [
-            show.decimal(row[f"{name}_n"], 0) for name in ("start", "new", "reactivation", "churn", "end")
-        ]
+    for row in table.reverse().head(6).iter_rows(named=True):
+        counts = [show.decimal(row[f"{name}_n"], 0) for name in names]
+        lower, upper = row["logo_churn_lower"], row["logo_churn_upper"]
         bounds = ""
-        if row["logo_churn_lower"] is not None:
-            bounds = (
-                f"{show.percent(row['logo_churn_lower'])} {_('to')} {show.percent(row['logo_churn_upper'])}"
-            )
+        if lower is not None:
+            bounds = f"{show.decimal(100 * lower, 1)}\N{EN DASH}{show.decimal(100 * upper, 1)}"
         rows.append([_period(desk, scope, row), *counts, show.value(row["logo_churn"], "rate"), bounds])
-    markup.show_table(heads, rows, _("Customers under contract"))
+    title = _churn_finding(desk, scope, table.row(-1, named=True))
+    note = _("customers under contract: start + new + reactivated - churn = end")
+    with st.container(border=True, key="card-under-contract", height="stretch"):
+        st.html(markup.card_head(title, note))
+        markup.show_table(heads, rows, _("Customers under contract"))
 
 
-def _renewals(desk: Desk, scope: Scope) -> None:
-    """Contracts that end soon without a later one signed."""
-    rows = asked.contract_renewals(desk, scope, AHEAD)
-    total = rows["mrr"].sum() or 0
-    words = _("Contracts that end within {days} days, none signed after them: {n}, {money} a month")
-    markup.section(
-        _("Renewals"),
-        words.format(days=AHEAD, n=desk.show.decimal(len(rows), 0), money=desk.show.money(total)),
+def _churn_finding(desk: Desk, scope: Scope, last: Mapping[str, object]) -> str:
+    if not last["start_n"]:
+        return _("Customers under contract")
+    text = _("{gone} of {n} customers left in {period}")
+    return text.format(
+        gone=desk.show.decimal(int(str(last["churn_n"])), 0),
+        n=desk.show.decimal(int(str(last["start_n"])), 0),
+        period=_period(desk, scope, last),
     )
-    if rows.is_empty():
-        markup.note(_("No contract has an end in these days. Contracts without an end renew by themselves."))
+
+
+def _calendar(desk: Desk, due: pl.DataFrame) -> tuple[Card, Chart | None, str]:
+    """What ends or renews in the months ahead."""
+    show, months = desk.show, renewal_months(due)
+    soon = due.filter(pl.col("due_on") <= desk.as_of + timedelta(days=AHEAD))
+    card = Card(
+        key="renewals",
+        title=_("{money} a month ends or renews within {days} days").format(
+            money=show.value(float(soon["mrr"].sum() or 0), "money"), days=AHEAD
+        ),
+        note=_("recurring revenue by the month in which it is due \N{MIDDLE DOT} as of {day}").format(
+            day=show.day(desk.as_of)
+        ),
+        definition={_(WHATS[name][0]): _(WHATS[name][1]) for name in WHATS},
+        columns=[
+            Column(_("Month")),
+            Column(""),
+            *(Column(head, "number") for head in (_("Contracts"), _("A month"))),
+        ],
+        rows=lambda: [
+            [show.month(month), _(WHATS[what][0]), show.decimal(n, 0), show.exact_money(mrr)]
+            for month, what, n, mrr in months.iter_rows()
+        ],
+        frame=lambda: months,
+    )
+    if months.is_empty():
+        return (
+            card,
+            None,
+            _("No contract is due within a year. Those by the month renew all the time."),
+        )
+    return card, _calendar_chart(desk, months, card.title), ""
+
+
+def _calendar_chart(desk: Desk, months: pl.DataFrame, title: str) -> Chart:
+    first = desk.calendar.code(desk.as_of, Grain.MONTH)
+    last = desk.calendar.code(months["month"][-1], Grain.MONTH)
+    codes = range(first, max(last, first + 1) + 1)
+    starts = [desk.calendar.start(code, Grain.MONTH) for code in codes]
+    layers = []
+    for name in WHATS:
+        found = dict(months.filter(pl.col("what") == name).select("month", "mrr").iter_rows())
+        amounts = np.array([float(found.get(start, 0)) for start in starts])
+        layers.append(Layer("retained" if name == "renews" else "churned", _(WHATS[name][0]), amounts))
+    money = partial(desk.show.axis, unit="money")
+    ticks = [desk.read.tick(code, Grain.MONTH) for code in codes]
+    return balance(ticks, layers, money, money, title)
+
+
+def _renewals(desk: Desk, due: pl.DataFrame) -> None:
+    """The contracts that are due, soonest first."""
+    if due.is_empty():
         return
+    markup.section(_("Renewals"), _("Contracts that are due within a year, the soonest first"))
+    named = {name: _(WHATS[name][0]) for name in WHATS}
     customer_list(
         desk,
-        rows,
+        with_ids(desk, due.with_columns(pl.col("what").replace(named))),
         key=f"{KEY}.renewals",
         file="renewals",
         label=_("Renewals"),
-        names={"ends_on": _("Ends on"), "subscription_id": _("Contract"), "mrr": _("A month")},
+        names={
+            "due_on": _("Due on"),
+            "what": _("It then"),
+            "subscription_id": _("Contract"),
+            "mrr": _("A month"),
+        },
     )

@@ -16,48 +16,58 @@ from dashboard.desk import Desk
 from dashboard.format import MISSING
 from dashboard.parts import markup
 from dashboard.parts.chart_card import Card, chart_card
-from dashboard.parts.kpi_row import sentence
 from dashboard.parts.markup import Column
-from dashboard.retention_choices import DEFINITIONS, defined, words
+from dashboard.retention_choices import DEFINITIONS, MEANS, words
 from dashboard.state import GRAINS, HISTORY, Scope
 from dashboard.text import gettext as _
+from dashboard.views.retention_controls import Chosen
+from dashboard.views.retention_payback import payback_card
+from metrics.periods import Grain
 from metrics.retention import Cohorts, mean_curve
-from metrics.selection import Missing
 
+MILESTONES: Final = {
+    Grain.WEEK: (1, 4, 8, 13, 26, 52),
+    Grain.MONTH: (1, 2, 3, 6, 12, 24),
+    Grain.QUARTER: (1, 2, 3, 4, 8, 12),
+    Grain.YEAR: (1, 2, 3, 4, 5),
+}
+MOST_ROWS: Final = 8
 LAYERS: Final = 8
 """Layers of a cake at most; older cohorts share the lowest."""
 
 
-def draw(desk: Desk, scope: Scope, plain: Cohorts, definition: str, beside: str) -> None:
-    """Curve and layer cake side by side, the definitions in a table between them and payback below."""
+def draw(desk: Desk, scope: Scope, chosen: Chosen) -> None:
+    """The curve with the two definitions beside it; below them what cohorts bring and what they cost."""
     left, right = st.columns(2)
     with left:
-        chart_card(*_curve_card(desk, scope, plain, definition, beside))
+        chart_card(*_curve_card(desk, scope, chosen))
     with right:
-        chart_card(*_cake_card(desk, scope, plain))
-    _side_by_side(desk, scope, plain, (definition, beside))
-    _payback(desk, scope, plain)
+        _side_by_side(desk, scope, chosen)
+    left, right = st.columns(2)
+    with left:
+        chart_card(*_cake_card(desk, scope, chosen.plain))
+    with right:
+        chart_card(*payback_card(desk, scope, chosen.plain))
 
 
-def _mean(desk: Desk, scope: Scope, plain: Cohorts, name: str) -> pl.DataFrame:
-    table = asked.cohort_cells(desk, scope, defined(plain, name))
+def mean(desk: Desk, scope: Scope, chosen: Chosen, name: str) -> pl.DataFrame:
+    """All cohorts up to the scope's period as one curve, under a definition."""
+    table = asked.cohort_cells(desk, scope, chosen.under(name))
     known = table.filter(~pl.col("young_history"), pl.col("cohort") <= scope.period)
-    return mean_curve(known, weighted=st.session_state.get("retention.mean", "weighted") == "weighted")
+    return mean_curve(known, weighted=chosen.mean == "weighted")
 
 
-def _curve_card(
-    desk: Desk, scope: Scope, plain: Cohorts, definition: str, beside: str
-) -> tuple[Card, Chart | None, str]:
+def _curve_card(desk: Desk, scope: Scope, chosen: Chosen) -> tuple[Card, Chart | None, str]:
     """All cohorts as one curve, under each of the two definitions."""
     show, grain = desk.show, _(GRAINS[scope.grain]).lower()
-    names = list(dict.fromkeys((definition, beside)))
-    means = {name: _mean(desk, scope, plain, name).filter(pl.col("age") > 0) for name in names}
-    drawn = {name: mean for name, mean in means.items() if len(mean)}
+    names = list(dict.fromkeys((chosen.definition, chosen.beside)))
+    means = {name: mean(desk, scope, chosen, name).filter(pl.col("age") > 0) for name in names}
+    drawn = {name: found for name, found in means.items() if len(found)}
     card = Card(
         key="retention-curve",
         title=_("Share of customers who come back"),
-        note=_("mean of all cohorts by {grain} since they began \N{MIDDLE DOT} bands hold 95 %").format(
-            grain=grain
+        note=_("{mean} by {grain} since they began \N{MIDDLE DOT} bands hold 95 %").format(
+            mean=_(MEANS[chosen.mean][0]), grain=grain
         ),
         definition={_(DEFINITIONS[name][0]): words(name) for name in names},
         columns=[
@@ -65,60 +75,59 @@ def _curve_card(
             *(Column(_(DEFINITIONS[n][0]), "number") for n in names),
         ],
         rows=lambda: _curve_rows(desk, drawn),
-        frame=lambda: pl.concat([mean.with_columns(definition=pl.lit(n)) for n, mean in drawn.items()]),
+        frame=lambda: pl.concat([found.with_columns(definition=pl.lit(n)) for n, found in drawn.items()]),
     )
-    if not drawn or max(len(mean) for mean in drawn.values()) < 2:
+    if not drawn or max(len(found) for found in drawn.values()) < 2:
         return card, None, _("A curve needs two periods after the first that are over.")
-    lines = [_line(desk, name, mean) for name, mean in drawn.items()]
+    lines = [_line(desk, name, found) for name, found in drawn.items()]
     alt = _("Retention by {grain}: {first}").format(grain=grain, first=lines[0].notes[0])
     return card, curves(lines, partial(show.axis, unit="rate"), lambda at: f"{at:g}", alt), ""
 
 
-def _line(desk: Desk, name: str, mean: pl.DataFrame) -> Curve:
+def _line(desk: Desk, name: str, found: pl.DataFrame) -> Curve:
     show = desk.show
-    lower, upper = (mean[bound].cast(pl.Float64).fill_null(np.nan).to_numpy() for bound in ("lower", "upper"))
-    rates = mean.select("rate", "n").iter_rows()
+    lower, upper = (
+        found[bound].cast(pl.Float64).fill_null(np.nan).to_numpy() for bound in ("lower", "upper")
+    )
+    rates = found.select("rate", "n").iter_rows()
     notes = [f"{show.percent(share)}, n = {show.decimal(n, 0)}" for share, n in rates]
-    ages = mean["age"].to_numpy().astype(np.float64)
-    return Curve(_(DEFINITIONS[name][0]), ages, mean["rate"].to_numpy(), lower, upper, notes)
+    ages = found["age"].to_numpy().astype(np.float64)
+    return Curve(_(DEFINITIONS[name][0]), ages, found["rate"].to_numpy(), lower, upper, notes)
 
 
 def _curve_rows(desk: Desk, means: dict[str, pl.DataFrame]) -> list[list[str]]:
-    ages = sorted({age for mean in means.values() for age in mean["age"]})
-    rates = [dict(mean.select("age", "rate").iter_rows()) for mean in means.values()]
+    ages = sorted({age for found in means.values() for age in found["age"]})
+    rates = [dict(found.select("age", "rate").iter_rows()) for found in means.values()]
     return [[str(age), *(desk.show.value(rate.get(age), "rate") for rate in rates)] for age in ages]
 
 
-def _side_by_side(desk: Desk, scope: Scope, plain: Cohorts, names: tuple[str, str]) -> None:
-    """The numbers of both definitions, age by age."""
-    if names[0] == names[1]:
-        return
-    means = [_mean(desk, scope, plain, name) for name in names]
+def _side_by_side(desk: Desk, scope: Scope, chosen: Chosen) -> None:
+    """The numbers of both definitions at a few ages, and how far they lie apart."""
+    names = (chosen.definition, chosen.beside)
+    means = [mean(desk, scope, chosen, name) for name in names]
     both = means[0].join(means[1], on="age", how="full", coalesce=True, suffix="_beside").sort("age")
+    told = both.filter(pl.col("age").is_in(MILESTONES[scope.grain]) | (both["age"].n_unique() < MOST_ROWS))
     heads = [Column(_(GRAINS[scope.grain]), "number")]
     for name in names:
-        heads += [
-            Column(_(DEFINITIONS[name][0]), "number"),
-            Column(_("95 % interval")),
-            Column("n", "number"),
-        ]
-    heads.append(Column(_("Difference"), "number"))
-    rows = [_pair(desk, row) for row in both.filter(pl.col("age") <= 12).iter_rows(named=True)]
-    markup.section(
-        _("Two definitions side by side"), _("All cohorts together; the same customers, counted twice")
-    )
-    markup.show_table(heads, rows, _("Two definitions side by side"))
-    markup.note(" \N{MIDDLE DOT} ".join(f"{_(DEFINITIONS[name][0])}: {words(name)}" for name in names))
+        heads += [Column(_(DEFINITIONS[name][0]), "number"), Column(_("95 %"))]
+    heads.append(Column(_("Apart"), "number"))
+    title = _("Two definitions side by side")
+    note = _("All cohorts together, the same customers counted twice; every period in the curve's table")
+    with st.container(border=True, key="card-definitions", height="stretch"):
+        st.html(markup.card_head(title, note))
+        markup.show_table(heads, [_pair(desk, row) for row in told.iter_rows(named=True)], title)
+        for name in dict.fromkeys(names):
+            markup.note(f"{_(DEFINITIONS[name][0])}: {words(name)}.")
 
 
 def _pair(desk: Desk, row: dict[str, object]) -> list[str]:
     cells = [str(row["age"])]
     for suffix in ("", "_beside"):
-        rate, lower, upper, n = (row[f"{name}{suffix}"] for name in ("rate", "lower", "upper", "n"))
+        rate, lower, upper = (row[f"{name}{suffix}"] for name in ("rate", "lower", "upper"))
         bounds = MISSING
         if isinstance(lower, float) and isinstance(upper, float):
-            bounds = f"{desk.show.percent(lower)} {_('to')} {desk.show.percent(upper)}"
-        cells += [_rate(desk, rate), bounds, desk.show.decimal(n, 0) if isinstance(n, int) else MISSING]
+            bounds = f"{desk.show.decimal(100 * lower, 1)}\N{EN DASH}{desk.show.decimal(100 * upper, 1)}"
+        cells += [_rate(desk, rate), bounds]
     first, second = row["rate"], row["rate_beside"]
     known = isinstance(first, float) and isinstance(second, float)
     cells.append(desk.show.change(second - first, "rate") if known else MISSING)  # type: ignore[operator]  # both are numbers
@@ -186,43 +195,3 @@ def _cake_finding(desk: Desk, scope: Scope, wide: pl.DataFrame) -> str:
         period=desk.read.period(scope.period, scope.grain, long=True),
         year=youngest,
     )
-
-
-def _payback(desk: Desk, scope: Scope, plain: Cohorts) -> None:
-    """When cohorts earned back what winning them cost."""
-    grain = _(GRAINS[scope.grain]).lower()
-    markup.section(_("Payback"), _("Margin of each cohort to date against what was spent to win it"))
-    try:
-        found = asked.paybacks(desk, scope, plain)
-    except Missing as missing:
-        markup.note(sentence(str(missing)))
-        return
-    rows = found.filter(pl.col("cohort").is_between(scope.period - 11, scope.period)).reverse()
-    heads = (
-        Column(_("Began in")),
-        Column(_("Customers"), "number"),
-        Column(_("Spent to win them"), "number"),
-        Column(_("Each"), "number"),
-        Column(_("Margin to date"), "number"),
-        Column(_("Paid back"), "number"),
-        Column(_("After"), "number"),
-    )
-    st.html(
-        markup.table(
-            heads, [_paid(desk, scope, grain, row) for row in rows.iter_rows(named=True)], _("Payback")
-        )
-    )
-
-
-def _paid(desk: Desk, scope: Scope, grain: str, row: dict[str, object]) -> list[str]:
-    show, age = desk.show, row["payback_age"]
-    after = _("{grain} {age}").format(grain=grain, age=age) if age is not None else _("not yet")
-    return [
-        desk.read.period(row["cohort"], scope.grain),  # type: ignore[arg-type]  # a whole number
-        show.decimal(row["size"], 0),  # type: ignore[arg-type]  # a whole number
-        show.money(row["spent"]),  # type: ignore[arg-type]  # a decimal
-        show.value(row["cost_per_customer"], "money"),  # type: ignore[arg-type]  # a number
-        show.value(row["margin"], "money"),  # type: ignore[arg-type]  # a decimal
-        show.value(row["paid_back"], "rate"),  # type: ignore[arg-type]  # a number
-        after,
-    ]

@@ -67,7 +67,6 @@ def render(desk: Desk, scope: Scope) -> None:
         chart_card(*_bars(desk, scope, table))
     with right:
         chart_card(*_flow(desk, scope))
-    _matrix(desk, scope)
     _shifts(desk, scope)
     _judgement(desk, scope)
     _customers(desk, scope)
@@ -168,12 +167,10 @@ def _flow(desk: Desk, scope: Scope) -> tuple[Card, Chart | None, str]:
     card = Card(
         key="flow",
         title=_("From {before} to {now}").format(before=before, now=now),
-        note=_(
-            "customers who changed state or were retained; who stayed dormant or lost is in the table below"
-        ),
+        note=_("customers who changed state or were retained; everybody is in the table of this card"),
         definition={names[key]: _(WORDS[key]) for key in STATES if key in WORDS},
-        columns=[Column(before), Column(now), Column(_("Customers"), "number")],
-        rows=lambda: [[names[a], names[b], show.decimal(n, 0)] for (a, b), n in sorted(moves.items())],
+        columns=_matrix_columns(moves),
+        rows=lambda: _matrix(desk, moves),
         frame=lambda: pl.DataFrame(
             [(a, b, n) for (a, b), n in sorted(moves.items())],
             schema=["before", "now", "customers"],
@@ -185,21 +182,25 @@ def _flow(desk: Desk, scope: Scope) -> tuple[Card, Chart | None, str]:
     return card, flow(left, right, moving, partial(show.decimal, digits=0), card.title), ""
 
 
-def _matrix(desk: Desk, scope: Scope) -> None:
-    """How many customers went from which state into which."""
-    moves = _moves(desk, scope)
-    now = [key for key in STATES if any(pair[1] == key for pair in moves)]
+def _reached(moves: Mapping[tuple[str, str], int]) -> list[str]:
+    """The states in which customers are now."""
+    return [key for key in STATES if any(pair[1] == key for pair in moves)]
+
+
+def _matrix_columns(moves: Mapping[tuple[str, str], int]) -> list[Column]:
+    names = [_(NAMES[key]) for key in _reached(moves)]
+    return [Column(_("From")), *(Column(name, "number") for name in names), Column(_("All"), "number")]
+
+
+def _matrix(desk: Desk, moves: Mapping[tuple[str, str], int]) -> list[list[str]]:
+    """How many customers went from which state (down) into which (across)."""
     rows = []
     for key in STATES:
-        counts = [moves.get((key, other), 0) for other in now]
+        counts = [moves.get((key, other), 0) for other in _reached(moves)]
         if sum(counts):
             cells = [desk.show.decimal(n, 0) if n else "" for n in counts]
             rows.append([_(NAMES[key]), *cells, desk.show.decimal(sum(counts), 0)])
-    words = _("From the states of {before} down to those of {now} across")
-    before, after = (desk.read.period(code, scope.grain) for code in (scope.period - 1, scope.period))
-    markup.section(_("Transitions"), words.format(before=before, now=after))
-    heads = [Column(_("From")), *(Column(_(NAMES[key]), "number") for key in now), Column(_("All"), "number")]
-    markup.show_table(heads, rows, _("Transitions"))
+    return rows
 
 
 def _judgement(desk: Desk, scope: Scope) -> None:

@@ -6,6 +6,8 @@ import duckdb
 import pytest
 
 from connectors.store import Store
+from dashboard.retention_choices import DEFINITIONS, MEANS, VALUES
+from metrics.selection import SEGMENT
 
 
 def select(page, name):
@@ -51,26 +53,34 @@ def test_a_cell_lists_the_customers_that_sql_counts(opened, texts, shop):
     assert cell_counts(texts, page) == (mine, theirs)
 
 
-@pytest.mark.parametrize("definition", ["calendar", "rolling", "unbounded", "previous", "brackets"])
-def test_every_definition_draws(opened, texts, definition):
+def test_every_definition_and_value_draws(opened, texts):
     page = opened()
-    page = select(page, "definition").set_value(definition).run()
-    assert not page.exception
-    assert "Something went wrong here" not in texts(page)
-
-
-@pytest.mark.parametrize("value", ["customers", "revenue", "net_retention", "margin", "customer_value"])
-def test_every_value_draws(opened, texts, value):
-    page = opened()
-    page = select(page, "value").set_value(value).run()
-    assert "Something went wrong here" not in texts(page)
+    for name, options in (("definition", DEFINITIONS), ("value", VALUES), ("mean", MEANS)):
+        for option in options:
+            page = select(page, name).set_value(option).run()
+            assert not page.exception
+            assert "Something went wrong here" not in texts(page), option
 
 
 def test_both_definitions_stand_side_by_side(opened, texts):
+    said = texts(opened())
+    assert {"Two definitions side by side", "Calendar period", "Own periods", "Apart"} <= set(said)
+
+
+def test_brackets_as_people_write_them(opened, texts):
+    """What cannot be read is said, and the usual ones stay."""
     page = opened()
-    said = texts(page)
-    assert "Two definitions side by side" in said
-    assert {"Calendar period", "Own periods", "Difference"} <= set(said)
+    page = select(page, "definition").set_value("brackets").run()
+    field = page.text_input(key="retention.brackets-month")
+    page = field.set_value("1-3, 4-7").run()
+    cells = [option for option in select(page, "cell").options if "4–7" in option]  # noqa: RUF001
+    assert cells
+    page = page.text_input(key="retention.brackets-month").set_value("3-1").run()
+    assert any("3-1 is no bracket" in text.replace("`", "") for text in [" ".join(texts(page))])
+
+
+def test_the_payback_of_the_demo(opened, texts):
+    assert any("is paid back in month" in text for text in texts(opened()))
 
 
 @pytest.mark.parametrize(
@@ -83,9 +93,10 @@ def test_other_events(opened, texts, start, back):
     assert "Something went wrong here" not in texts(page)
 
 
-def test_two_segments_and_their_difference(opened, texts):
+@pytest.mark.parametrize("by", ["region", SEGMENT])
+def test_two_segments_and_their_difference(opened, texts, by):
     page = opened()
-    page = select(page, "by").set_value("region").run()
+    page = select(page, "by").set_value(by).run()
     assert "Something went wrong here" not in texts(page)
     assert any("percentage points" in text for text in texts(page))
 
@@ -107,11 +118,24 @@ def test_every_section_is_full_on_the_demo(opened, texts, section, title):
     assert title in said
 
 
-@pytest.mark.parametrize("name", ["new", "reactivated", "lost", "due", "seasonal"])
-def test_lifecycle_lists(opened, texts, name):
+def test_lifecycle_lists(opened, texts):
     page = opened("Lifecycle")
-    page = select(page, "list").set_value(name).run()
-    assert "Something went wrong here" not in texts(page)
+    for name in ("new", "reactivated", "lost", "due", "seasonal"):
+        page = select(page, "list").set_value(name).run()
+        assert "Something went wrong here" not in texts(page), name
+
+
+def test_a_list_can_be_sorted(opened):
+    """By silent days: the table's own column falls from row to row."""
+    page = opened("Lifecycle")
+    page = page.selectbox(key="retention.customers-churned.sort").set_value("silent_days").run()
+    table = next(block.value for block in page.html if "Silent days" in block.value)
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table, flags=re.S)
+    heads = re.findall(r"<th[^>]*>(.*?)</th>", rows[0])
+    at = heads.index("Silent days")
+    days = [int(re.findall(r"<td[^>]*>(.*?)</td>", row)[at].replace(",", "")) for row in rows[1:]]
+    assert len(days) > 5
+    assert days == sorted(days, reverse=True)
 
 
 def test_the_bars_and_their_list_count_the_same_customers(opened, texts):
@@ -122,13 +146,65 @@ def test_the_bars_and_their_list_count_the_same_customers(opened, texts):
     assert f"{gone} customers" in said
 
 
-@pytest.mark.parametrize("event", ["second_category", "lapse", "contract_end"])
-def test_survival_events(opened, texts, event):
+def test_survival_events(opened, texts):
     page = opened("Survival", split="Region")
-    page = select(page, "event").set_value(event).run()
-    assert "Something went wrong here" not in texts(page)
+    for event in ("second_category", "lapse", "contract_end"):
+        page = select(page, "event").set_value(event).run()
+        assert "Something went wrong here" not in texts(page), event
 
 
 def test_the_back_test_is_shown(opened, texts):
     said = texts(opened("Lifecycle"))
     assert {"Falsely called lost", "90 days", "365 days"} <= set(said)
+
+
+SOURCES = """\
+sources:
+  - {name: orders, table: order_lines, kind: csv, location: orders.csv, columns: {order_id: order,
+      line_id: order, customer_id: who, ordered_at: day, net_amount: paid}}
+  - {name: people, table: customers, kind: csv, location: people.csv,
+      columns: {customer_id: who, joined_on: joined}}
+  - {name: boxes, table: subscriptions, kind: csv, location: boxes.csv, columns: {subscription_id: box,
+      customer_id: who, plan: plan, started_on: start, ended_on: stop, amount: paid, billing_period: billed}}
+"""
+ODD = {
+    "rapport.yaml": "name: Odd\ncurrency: EUR\n",
+    "sources.yaml": SOURCES,
+    "orders.csv": "order,who,day,paid\n1,ann,2024-05-01,10\n2,ann,2024-05-01,20\n",
+    "people.csv": "who,joined\nann,2024-06-01\nbob,2024-01-01\n",
+    "boxes.csv": (
+        "box,who,plan,start,stop,paid,billed\n"
+        "a,ann,S,2024-03-01,2024-02-01,5,month\n"
+        "b,bob,S,2024-01-01,,5,month\nc,bob,S,2024-02-01,,7,year\n"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory, rapport):
+    """A customer whose orders are all of one day, before she joined; contracts that cannot be, or overlap."""
+    folder = tmp_path_factory.mktemp("odd")
+    for name, text in ODD.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    done = rapport("refresh", "--project", folder)
+    assert done.code == 0, done.err
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ("Cohorts", "1 customers ordered before the day on which they joined"),
+        ("Lifecycle", "more months of history are needed"),
+        ("Survival", "A curve needs"),
+        ("Contracts", "1 contracts end on or before their first day"),
+        ("Contracts", "1 customers have several contracts at once"),
+        ("Movements", "Nothing to compare"),
+    ],
+)
+def test_odd_data_have_a_word(open_page, texts, odd, section, words):
+    page = open_page("retention", project=odd, **{"retention.section": section})
+    said = " ".join(texts(page))
+    assert not page.exception
+    assert "Something went wrong here" not in said
+    assert words in said

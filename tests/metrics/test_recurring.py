@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.recurring import impossible, movements, mrr_on, renewals, revenue_kept
+from metrics.recurring import impossible, movements, mrr_on, renewal_months, renewals, revenue_kept
 
 SCHEMA = {
     "customer": pl.UInt32,
@@ -148,3 +148,20 @@ def test_renewals_ahead():
         (3, JANUARY, date(2026, 12, 1), 10),  # later
     )
     assert renewals(table, FEBRUARY, MARCH)["customer"].to_list() == [1]
+
+
+def test_contracts_without_an_end_renew_on_their_anniversary():
+    """A year from 15 March, a quarter from 1 December one from the last of a month; a month never."""
+    rows = contracts(
+        (1, date(2023, 3, 15), None, 120, "year"),
+        (2, date(2025, 12, 1), None, 30, "quarter"),
+        (3, date(2025, 11, 30), None, 30, "quarter"),
+        (4, date(2025, 11, 30), None, 30),
+    )
+    found = renewals(rows, date(2026, 2, 28), date(2026, 12, 31))
+    assert found.select("customer", "due_on", "what").rows() == [
+        (2, date(2026, 3, 1), "renews"),
+        (1, date(2026, 3, 15), "renews"),
+        (3, date(2026, 5, 30), "renews"),
+    ]
+    assert renewal_months(found)["contracts"].to_list() == [2, 1]

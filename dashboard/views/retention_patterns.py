@@ -92,7 +92,8 @@ def _windows(desk: Desk) -> Windows | None:
     """The middle window that is chosen; at first the one in which most customers rose and then fell."""
     proposed = asked.busiest_windows(desk)
     half_a_year = (desk.as_of - timedelta(days=167), desk.as_of - timedelta(days=84))
-    default = tuple(max(day, desk.first_day) for day in (proposed.during if proposed else half_a_year))
+    first_day, last_day = proposed.during if proposed else half_a_year
+    default = (max(first_day, desk.first_day), max(last_day, desk.first_day))
     chosen = st.date_input(
         _("Middle window"),
         default,

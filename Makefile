@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench format docs wheel
+.PHONY: help setup run test test-pages test-rest check bench format docs wheel
 
 help:
 	@echo "make run      set up and open the dashboard at http://127.0.0.1:8501"
@@ -35,8 +35,16 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# Two halves side by side: the pages, which wait for a browser and a server, and all the rest.
+PAGES := tests/browser tests/dashboard tests/projects
 test: check
-	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory -j2 test-pages test-rest
+
+test-pages: setup
+	$(BIN)/python -m pytest $(PAGES)
+
+test-rest: setup
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(PAGES))
 
 bench: setup
 	$(BIN)/python -m benchmarks

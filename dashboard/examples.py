@@ -1,33 +1,43 @@
 """The worked examples of definitions, run: each that does not give its figure is a problem at its place."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from polars.exceptions import PolarsError
 
 from config.errors import Fault, Problem
 from config.load import Located
 from dashboard.definitions import Definitions
+from dashboard.segment_files import own_segments, shipped_segments
 from metrics.catalog import Definition
 from metrics.definitions import Test
-from metrics.examples import outcome
+from metrics.examples import Segments, outcome
 from metrics.periods import Calendar
 
 RULE = "test"
 
 
-def failures(found: Definitions, calendar: Calendar, names: Iterable[str] | None = None) -> Iterator[Problem]:
-    """The examples that fail, of some metrics or of all that are served."""
+def failures(
+    found: Definitions, calendar: Calendar, names: Iterable[str] | None = None, folder: Path | None = None
+) -> Iterator[Problem]:
+    """The examples that fail, of some metrics or of all that are served; `folder` is that of the project."""
+    segments = (*shipped_segments().items, *(own_segments(folder).items if folder else ()))
     for name in found.catalog.plans if names is None else names:
         located = found.located[name]
         for at, test in enumerate(located.value.tests):
-            yield from _failure(found, located, at, test, calendar)
+            yield from _failure(found, located, at, test, calendar, segments)
 
 
 def _failure(
-    found: Definitions, located: Located[Definition], at: int, test: Test, calendar: Calendar
+    found: Definitions,
+    located: Located[Definition],
+    at: int,
+    test: Test,
+    calendar: Calendar,
+    segments: Segments,
 ) -> Iterator[Problem]:
     try:
-        result = outcome(found.catalog, located.value.name, test, calendar)
+        result = outcome(found.catalog, located.value.name, test, calendar, segments)
     except (Fault, PolarsError, ValueError, KeyError) as error:
         fault = f"the example cannot be computed: {str(error).splitlines()[0]}"
         remedy = "Check the tables and columns of its rows"

@@ -22,7 +22,8 @@ from metrics.definitions import (
 )
 from metrics.evaluation import Floats, Grid
 from metrics.measures import Compute
-from metrics.sums import QUANTILES
+from metrics.relations import PANEL
+from metrics.sums import ALONE, QUANTILES
 
 AMOUNT: Final = pl.Decimal(38, 4)
 NO_ROWS: Final = "no data in this period"
@@ -134,10 +135,18 @@ def _of_measure(measure: Compute, grid: Grid) -> Cells:
     value = grid.floats(measure, "value")
     amount = grid.column(measure).cast(AMOUNT) if measure.is_money else None
     if measure.aggregate in ("count", "count_distinct", "sum"):
-        zero = absent & grid.covered(measure)
+        zero = (absent | _counts_nothing(measure, grid)) & grid.covered(measure)
         value = np.where(zero, 0.0, value)
         amount = None if amount is None else amount.set(pl.Series(zero), 0)
     return Cells(value, _whole(n), np.where(absent, NO_ROWS, NO_VALUES).astype(np.object_), amount)
+
+
+def _counts_nothing(measure: Compute, grid: Grid) -> NDArray[np.bool_]:
+    """Where a panel has rows and none of them counts: its sums are 0 there, since panels have no gaps."""
+    if measure.relation.name != PANEL or measure.aggregate in ALONE:
+        return np.zeros(len(grid.cells), dtype=np.bool_)
+    found: NDArray[np.bool_] = grid.floats(measure, "given") == 0
+    return found
 
 
 def _ratio(definition: Ratio, plan: Plan, grid: Grid, done: Mapping[str, Cells]) -> Cells:

@@ -8,13 +8,17 @@ from typing import Final
 
 import polars as pl
 
+from config.load import Located
 from connectors.tables import dtypes
 from metrics.catalog import Catalog
 from metrics.definitions import Test, Value
+from metrics.fact_families import customer_facts
 from metrics.figures import compute
 from metrics.frames import Marts
 from metrics.marts import build
 from metrics.periods import Calendar, Grain, Window
+from metrics.segment_definitions import Segment, SegmentShare
+from metrics.segments import segment_book, with_segments
 
 AS_OF: Final = date(2100, 1, 1)
 _NET: Final = pl.col("net_amount")
@@ -38,19 +42,25 @@ class Outcome:
         return isclose(self.value, wanted, rel_tol=1e-9, abs_tol=1e-9)
 
 
-def outcomes(catalog: Catalog, calendar: Calendar | None = None) -> list[Outcome]:
+Segments = Sequence[Located[Segment]]
+"""The segments that definitions may speak of."""
+
+
+def outcomes(catalog: Catalog, calendar: Calendar | None = None, segments: Segments = ()) -> list[Outcome]:
     """Every example of every metric of a catalogue, computed as pages compute figures."""
     return [
-        outcome(catalog, name, test, calendar or Calendar())
+        outcome(catalog, name, test, calendar or Calendar(), segments)
         for name, plan in catalog.plans.items()
         for test in plan.definition.tests
     ]
 
 
-def outcome(catalog: Catalog, name: str, test: Test, calendar: Calendar) -> Outcome:
+def outcome(catalog: Catalog, name: str, test: Test, calendar: Calendar, segments: Segments = ()) -> Outcome:
     """One example. Raises polars errors for rows that are not of their table."""
     tables = {table: _rows(table, rows) for table, rows in test.rows.items()}
     marts = Marts(build(tables, calendar, AS_OF), calendar, AS_OF)
+    if isinstance(catalog.definition(name), SegmentShare):
+        marts = with_segments(marts, segment_book(segments, customer_facts(marts)))
     figure = compute(catalog, [name], marts, _window(test, calendar)).row(0, named=True)
     return Outcome(name, test, figure["value"], figure["reason"])
 

@@ -120,9 +120,9 @@ class _Check:
     def failures(self) -> Iterator[Problem]:
         """The examples of definitions that do not give what they promise, each at its place."""
         if self.project is None:
-            return failures(self.definitions, Calendar())
+            return failures(self.definitions, Calendar(), folder=self.folder)
         cuts = (self.project.timezone, self.project.week_start, self.project.fiscal_year_start)
-        return failures(self.definitions, Calendar(*cuts))
+        return failures(self.definitions, Calendar(*cuts), folder=self.folder)
 
 
 def _placed(sources: Located[Sources], at: int, error: SourceError) -> Problem:

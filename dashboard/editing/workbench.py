@@ -34,7 +34,10 @@ def failing(desk: Desk, after: Definitions, name: str) -> list[Problem]:
     """The examples of a metric that other definitions no longer meet, as warnings."""
     if name not in after.catalog.plans:
         return []
-    found = desk.kept(f"examples {after.digest} {name}", lambda: list(failures(after, desk.calendar, [name])))
+    folder, calendar = desk.workspace.folder, desk.calendar
+    found = desk.kept(
+        f"examples {after.digest} {name}", lambda: list(failures(after, calendar, [name], folder))
+    )
     return [replace(problem, severity="warning") for problem in found]
 
 

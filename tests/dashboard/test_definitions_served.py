@@ -95,7 +95,7 @@ def test_a_first_override_that_is_broken_leaves_the_shipped_definition_served(tm
     save(draft.file, draft.file_text(draft.text.replace("orders >= 2", "orderz >= 2")), NOW)
     found = definitions(tmp_path, {})
     assert found.errors
-    assert condition(found, "repeat_customers") == "orders >= 2"
+    assert condition(found, "repeat_customers") == "orders >= 2 AND customer IS NOT NULL"
     assert found.catalog.plans.keys() == shipped.catalog.plans.keys()
 
 

@@ -1,18 +1,23 @@
 """The worked examples of the shipped definitions: they hold, and a plausible wrong definition breaks them."""
 
+from functools import cache
+from pathlib import Path
+
 import pytest
+from pydantic import TypeAdapter
 
 from config.documents import Document
-from config.load import Located
+from config.load import Located, read_many
 from metrics.catalog import Catalog, catalog
 from metrics.examples import outcomes
+from metrics.segment_definitions import Segment
 
 WRONG = {
     "customers": {"where": "orders > 0"},
     "active_customers": {"where": "lines > 0"},
     "new_customers": {"expression": "count(customer)", "where": "orders > 0"},
     "returning_customers": {"where": "orders >= 2"},
-    "reactivated_customers": {"value": "retained"},
+    "reactivated_customers": {"where": "orders > 0"},
     "repeat_customers": {"where": "purchases >= 2 AND customer IS NOT NULL"},
     "orders": {"expression": "sum(purchases)"},
     "net_revenue": {"expression": "sum(gross_amount)"},
@@ -77,7 +82,7 @@ WRONG = {
     "discounted_order_share": {"where": None},
     "average_unit_price": {"numerator": "net_revenue"},
     "lines_per_order": {"denominator": "customers"},
-    "unidentified_revenue_share": {"denominator": "gross_margin"},
+    "unidentified_order_share": {"where": None},
     "revenue_year": {"window": "1 month"},
     "revenue_to_date": {"to_date": "quarter", "metric": "orders"},
     "revenue_growth": {"against": "previous"},
@@ -105,13 +110,22 @@ WRONG = {
     "existing_equity": {"convention": "begin"},
     "best_fifth_share": {"share": 0.4},
     "revenue_gini": {"value": "hhi"},
+    "rfm": {"counts": ("champions",)},
+    "loyal_customer_share": {"belongs": "end"},
+    "loyal_revenue_share": {"of": "orders"},
 }
 FITTED = {"predicted_value", "predicted_total", "p_alive", "customers_alive"}
 """Figures of a fitted model; `test_worth_figures.py` compares them with published fits."""
 
 
+@cache
+def segments() -> tuple[Located[Segment], ...]:
+    file = Path(__file__).parents[2] / "config" / "segments.yaml"
+    return read_many([file], TypeAdapter(Segment), under="segments").items
+
+
 def test_every_shipped_metric_has_an_example_and_gives_it(shipped: Catalog) -> None:
-    found = outcomes(shipped)
+    found = outcomes(shipped, segments=segments())
     assert {outcome.metric for outcome in found} == set(shipped.plans)
     assert [outcome for outcome in found if not outcome.is_as_expected] == []
 
@@ -127,7 +141,7 @@ def test_a_plausible_wrong_definition_fails_its_examples(shipped: Catalog, name:
     ]
     wrong = catalog([Located(definition, document) for definition in definitions])
     assert not wrong.problems
-    assert not all(outcome.is_as_expected for outcome in outcomes(wrong))
+    assert not all(outcome.is_as_expected for outcome in outcomes(wrong, segments=segments()))
 
 
 def test_no_shipped_metric_lacks_a_wrong_twin(shipped: Catalog) -> None:

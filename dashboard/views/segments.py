@@ -14,7 +14,14 @@ from dashboard.parts.kpi_row import sentence
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
-from dashboard.views import segments_builder, segments_list
+from dashboard.views import (
+    segments_builder,
+    segments_compare,
+    segments_list,
+    segments_moves,
+    segments_overlap,
+    segments_rfm,
+)
 from metrics.selection import Missing
 
 SECTION: Final = "segments.section"
@@ -23,6 +30,10 @@ Section = Callable[[Desk, Scope], None]
 SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
     "list": (later("Segments"), segments_list.render),
     "build": (later("Build"), segments_builder.render),
+    "compare": (later("Compare"), segments_compare.render),
+    "overlap": (later("Overlap"), segments_overlap.render),
+    "moves": (later("Migration"), segments_moves.render),
+    "rfm": (later("RFM"), segments_rfm.render),
 }
 
 

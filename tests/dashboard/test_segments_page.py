@@ -121,3 +121,27 @@ def test_a_broken_file_of_segments_is_told_and_the_others_serve(open_page, own, 
     page = build(open_page, own, "loyal")
     page.button(key="segments.build.save").click().run()
     assert "Not saved" not in " ".join(texts(page))
+
+
+@pytest.mark.parametrize("section", ["Compare", "Overlap", "Migration", "RFM"])
+def test_every_section_draws(open_page, texts, section):
+    page = open_page("segments", **{"segments.section": section})
+    assert not page.exception
+    shown = texts(page)
+    assert "Something went wrong here" not in shown
+    wanted = {"Compare": "no clear difference", "Overlap": "customers in exactly", "RFM": "Champions"}
+    assert wanted.get(section, "Not yet customers") in " ".join(shown)
+
+
+def test_a_cell_of_the_migration_is_its_list(open_page, texts):
+    page = open_page("segments", **{"segments.section": "Migration"})
+    page.selectbox(key="segments.moves.to.rfm_segment").select("champions").run()
+    desk = page.session_state["desk"]
+    champions = int((desk.segments.book.members("rfm_champions")).sum())
+    assert f"{champions} customers" in texts(page)
+
+
+def test_size_over_time_ends_with_the_segment_as_it_was(open_page, texts):
+    page = open_page("segments", **{"segments.section": "Compare", "segments.compare.time": "true"})
+    assert not page.exception
+    assert "Customers at the end of each period" in texts(page)

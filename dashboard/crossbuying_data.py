@@ -14,9 +14,11 @@ from metrics import crossbuying
 from metrics.affinity import Unit, association, pair_counts
 from metrics.cross_buyers import accounts, with_traits
 from metrics.cross_selling import offers, rules
+from metrics.direction import Lead, Loyalty, directions, panel, periods_until
 from metrics.event_times import lives_until
 from metrics.frames import CATEGORY, Marts
 from metrics.itemsets import itemsets
+from metrics.reasons import Reason
 from metrics.selection import Missing
 
 ORDERS: Final = 8
@@ -183,6 +185,14 @@ def losing_list(desk: Desk, scope: Scope) -> pl.DataFrame:
     )
     rows = losing(desk, scope).filter("loses").sort("contribution", "customer").select(columns)
     return with_ids(desk, rows)
+
+
+def direction(desk: Desk, scope: Scope, loyalty: Loyalty) -> tuple[Lead, Lead] | Reason:
+    """Whether loyalty leads breadth, or breadth loyalty, over whole quarters."""
+    found = bought(desk, scope)
+    last = periods_until(desk.whole)
+    panel_ = desk.kept(f"direction panel {scope.filters}", lambda: panel(found.rows, desk.calendar, last))
+    return desk.kept(f"direction {loyalty} {scope.filters}", lambda: directions(panel_, loyalty))
 
 
 def targets(desk: Desk, scope: Scope) -> pl.DataFrame:

@@ -18,7 +18,13 @@ from dashboard.parts.kpi_row import kpi_row, sentence
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
-from dashboard.views import crossbuying_breadth, crossbuying_losses, crossbuying_targets, crossbuying_together
+from dashboard.views import (
+    crossbuying_breadth,
+    crossbuying_direction,
+    crossbuying_losses,
+    crossbuying_targets,
+    crossbuying_together,
+)
 from metrics.selection import Missing
 
 SECTION: Final = "crossbuying.section"
@@ -35,6 +41,7 @@ Section = Callable[[Desk, Scope], None]
 SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
     "breadth": (later("Breadth"), crossbuying_breadth.render),
     "together": (later("Bought together"), crossbuying_together.render),
+    "direction": (later("What leads what"), crossbuying_direction.render),
     "losses": (later("Losing money"), crossbuying_losses.render),
     "targets": (later("Who to offer what"), crossbuying_targets.render),
 }

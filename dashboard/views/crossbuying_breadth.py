@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import crossbuying_data as asked
 from dashboard.charts.bars import bars
 from dashboard.charts.layout import Chart
-from dashboard.charts.matrix import MatrixCell, MatrixRow, matrix
+from dashboard.charts.matrix import MatrixCell, MatrixRow
 from dashboard.charts.retention import Curve, curves
 from dashboard.desk import Desk
 from dashboard.format import MISSING
@@ -19,6 +19,7 @@ from dashboard.parts import downloads, filter_bar, markup
 from dashboard.parts.chart_card import Card, chart_card
 from dashboard.parts.filter_bar import heading
 from dashboard.parts.markup import Column
+from dashboard.parts.matrices import show_matrix
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from metrics.crossbuying import ALL, second_category_within
@@ -199,7 +200,7 @@ def _groups(desk: Desk, scope: Scope, by: str) -> None:
     ]
     rows = [_group(desk, row) for row in joined.iter_rows(named=True)]
     markup.section(_("By group"), _second(desk, scope))
-    st.html(markup.table(heads, rows, _("Cross-buying by group")))
+    markup.show_table(heads, rows, _("Cross-buying by group"))
     markup.note(
         _(
             "In the largest: mean share of revenue in a customer's largest category. Entropy: 0 for one "
@@ -257,7 +258,8 @@ def _penetration(desk: Desk, scope: Scope, by: str) -> None:
                 )
             )
             downloads.buttons("penetration", lambda: table, "crossbuying-penetration")
-        st.html(matrix((heading(by), _("Customers")), names, rows, _("Penetration by group and category")))
+        label = _("Penetration by group and category")
+        show_matrix((heading(by), _("Customers")), names, rows, label)
         markup.note(
             _(
                 "Bold: the 95 % interval leaves out the share of all. Larger groups with more orders hold "
@@ -314,5 +316,5 @@ def _beginnings(desk: Desk, scope: Scope) -> None:
         ]
         for row in table.iter_rows(named=True)
     ]
-    st.html(markup.table(heads, rows, _("Cohorts by first category")))
+    markup.show_table(heads, rows, _("Cohorts by first category"))
     markup.note(_("Who began in several categories at once stands in each of them."))

@@ -10,7 +10,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import crossbuying_data as asked
-from dashboard.charts.matrix import MatrixCell, MatrixRow, matrix
+from dashboard.charts.matrix import MatrixCell, MatrixRow
 from dashboard.crossbuying_data import Together
 from dashboard.desk import Desk
 from dashboard.format import MISSING
@@ -18,6 +18,7 @@ from dashboard.parts import downloads, markup, states
 from dashboard.parts.kpi_row import sentence
 from dashboard.parts.listing import listing
 from dashboard.parts.markup import Column
+from dashboard.parts.matrices import show_matrix
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
@@ -98,7 +99,7 @@ def _heat_map(desk: Desk, found: Together, unit: Unit) -> None:
         with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small"):
             st.html(markup.card_head(_finding(found), _note(desk, found, unit)))
             downloads.buttons("affinity", lambda: table, "crossbuying-affinity")
-        st.html(matrix(("", _noun(unit)), names, rows, _("Lift of every pair")))
+        show_matrix(("", _noun(unit)), names, rows, _("Lift of every pair"))
         markup.note(
             _(
                 "Blue: more often together than by chance, orange: less often; bold: beyond what chance "

@@ -5,11 +5,12 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from dashboard.charts.matrix import MatrixCell, MatrixRow, matrix
+from dashboard.charts.matrix import MatrixCell, MatrixRow
 from dashboard.desk import Desk
 from dashboard.format import MISSING
 from dashboard.parts import downloads, markup
 from dashboard.parts.markup import Column
+from dashboard.parts.matrices import show_matrix
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
@@ -32,7 +33,7 @@ def render(desk: Desk, scope: Scope, shown: Shown) -> None:
                 )
             )
             downloads.buttons("balanced-scorecard", lambda: shown.table, "scorecard-balance")
-        st.html(_matrix(desk, shown, scores))
+        _matrix(desk, shown, scores)
         markup.note(
             _("Orange: below amber; bold orange: below red. Weighted score: mean over the drivers known.")
         )
@@ -48,7 +49,7 @@ def _finding(desk: Desk, scores: pl.DataFrame) -> str:
     )
 
 
-def _matrix(desk: Desk, shown: Shown, scores: pl.DataFrame) -> str:
+def _matrix(desk: Desk, shown: Shown, scores: pl.DataFrame) -> None:
     cells = {(row["segment"], row["driver"]): row for row in shown.table.iter_rows(named=True)}
     drivers = [each.driver for each in shown.plan.drivers if any(key[1] == each.driver for key in cells)]
     rows = [
@@ -60,7 +61,7 @@ def _matrix(desk: Desk, shown: Shown, scores: pl.DataFrame) -> str:
         for segment, score in scores.sort("score", nulls_last=True).select("segment", "score").iter_rows()
     ]
     heads = [words.label(shown, driver) for driver in drivers]
-    return matrix(
+    show_matrix(
         (_("Segment"), _("Score")), heads, rows, _("Share of the target reached by segment and driver")
     )
 
@@ -97,7 +98,7 @@ def _drivers(desk: Desk, shown: Shown) -> None:
         for each in shown.plan.drivers
     ]
     total = [_("All"), "", desk.show.percent(shown.plan.weights, 0), "", ""]
-    st.html(markup.table(heads, rows, _("Drivers, their weights and effects"), total=total))
+    markup.show_table(heads, rows, _("Drivers, their weights and effects"), total=total)
 
 
 def _effect(desk: Desk, shown: Shown, driver: str) -> str:

@@ -58,11 +58,8 @@ def render(desk: Desk, scope: Scope, shown: Shown) -> None:
         parts = rows.partition_by("segment", maintain_order=True)
         listed = [_row(desk, part, str(part["segment"][0])) for part in parts if part["segment"][0]]
         whole = next(part for part in parts if part["segment"][0] is None)
-        st.html(
-            markup.table(
-                heads, listed, _("Flow of revenue by segment"), total=_row(desk, whole, _("All customers"))
-            )
-        )
+        total = _row(desk, whole, _("All customers"))
+        markup.show_table(heads, listed, _("Flow of revenue by segment"), total=total)
         if shown.split.overlaps:
             markup.note(_("Segments are those of today and overlap, so they do not add up to all customers."))
         else:

@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 import streamlit as st
 
+from dashboard import sheet
 from dashboard.charts.layout import Chart
 from dashboard.charts.scorecard import Line, Move, priorities, scorecard_table
 from dashboard.charts.waterfall import Step, waterfall
@@ -93,10 +94,17 @@ def _first(desk: Desk, shown: Shown) -> None:
         markup.notice(_("No programme is expected to pay its cost: lower the cost, or choose other targets."))
         return
     markup.section(_("Do these first"), _("by expected value after the programme's cost"))
+    sheet.record(lambda: sheet.Tiles(numbers=tuple(_number(desk, shown, row) for row in best.to_dicts())))
     with st.grid(FIRST, min_column_width=260, gap="small"):
         for place, row in enumerate(best.iter_rows(named=True)):
             with st.container(border=True, key=f"card-scorecard-move-{place}", height="stretch"):
                 st.html(_move(desk, shown, place + 1, row))
+
+
+def _number(desk: Desk, shown: Shown, row: words.Row) -> sheet.Number:
+    """A move as a figure of a report."""
+    shown_as = desk.show.change(row["expected"], "money")
+    return sheet.Number(label=words.name(shown, row), shown=shown_as, under=words.goal(desk, row))
 
 
 def _move(desk: Desk, shown: Shown, place: int, row: words.Row) -> str:
@@ -229,7 +237,16 @@ def whole_table(desk: Desk, shown: Shown, segment: str | None = None) -> None:
     if listed.is_empty():
         markup.note(_("Every driver is on target."))
         return
-    st.html(scorecard_table(_heads(), _lines(desk, shown, listed), (5, 4), _("Customer Value Scorecard")))
+    lines, label = _lines(desk, shown, listed), _("Customer Value Scorecard")
+    sheet.record(
+        lambda: markup.table_block(
+            [Column(title, kind if kind == "number" else "") for title, kind in _heads()],
+            [line.texts for line in lines],
+            label,
+            frame=listed,
+        )
+    )
+    st.html(scorecard_table(_heads(), lines, (5, 4), label))
     markup.note(_key(shown.split))
 
 

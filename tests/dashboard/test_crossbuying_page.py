@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-SECTIONS = ("breadth", "together", "losses", "targets")
+SECTIONS = ("breadth", "together", "direction", "losses", "targets")
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
-"""Lifetime models against `lifetimes`, where that is installed, else against the textbook formula.
+"""Lifetime models against `lifetimes` in an interpreter of its own, else against the textbook formula.
 
 Customers are simulated as BG/NBD tells it: 104 weeks of days, histories as the marts give them. Bounds are of
-processor seconds, since the machine may be shared.
+processor seconds, since the machine may be shared. `lifetimes` needs an older pandas than this package:
+
+    python -m venv /tmp/lifetimes && /tmp/lifetimes/bin/pip install lifetimes "pandas<3" polars pyarrow
+    LIFETIMES_PYTHON=/tmp/lifetimes/bin/python python -m benchmarks lifetime
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
@@ -17,12 +20,16 @@ from scipy.special import betaln, gammaln
 
 from benchmarks.lines import Size, folder
 from benchmarks.measure import Cost, Result, measured
+from metrics.equity import Drivers
+from metrics.equity_drivers import Measured
+from metrics.equity_scenarios import Scenario, outcome
 from metrics.lifetime.bgnbd import BGNBD
 from metrics.lifetime.gammagamma import GammaGamma
 from metrics.lifetime.history import compress, times
 from metrics.lifetime.paretonbd import ParetoNBD
 
 SMALL = 2357  # customers, as many as the sample that the papers use
+MIDDLE = 100_000  # as many as lifetimes can fit a Pareto/NBD to in minutes
 MEGABYTES = 2000
 WORKS = (
     ("BG/NBD fit", "bgnbd", 3.0),
@@ -39,7 +46,6 @@ _PARETO = ParetoNBD(1.28, 7.40, 1.11, 61.7)
 def run(size: Size) -> Iterator[Result]:
     """Fits and scores of all customers, then the ratios against the other implementation."""
     source, small = histories(size.customers), histories(SMALL)
-    other = "lifetimes" if find_spec("lifetimes") else "textbook"
     yield _small("BG/NBD fit", small, bgnbd, None if size.quick else 15.0)
     costs = {}
     for words, work, bound in WORKS:
@@ -47,15 +53,40 @@ def run(size: Size) -> Iterator[Result]:
         name = f"{words} of {size.customers:,} customers"
         yield Result(name, cost.cpu_seconds, None if size.quick else bound, "CPU s", cost)
         yield Result(f"{name}, memory", cost.peak_mb, MEGABYTES, "MB", cost)
-    baseline = measured(f"benchmarks.lifetime:{other}", source)
-    yield _ratio(
-        f"BG/NBD fit of {size.customers:,} customers, against {other}", size, costs["bgnbd"], baseline
-    )
+    yield _slider()
+    other = os.environ.get("LIFETIMES_PYTHON", "")
+    if not other:
+        baseline = measured("benchmarks.lifetime:textbook", source)
+        name = f"BG/NBD fit of {size.customers:,} customers, against textbook"
+        yield _ratio(name, size, costs["bgnbd"], baseline)
+        return
+    middle = histories(min(size.customers, MIDDLE))
+    for words, work, against in (
+        ("BG/NBD", "bgnbd", source),
+        ("Gamma-Gamma", "gammagamma", source),
+        ("Pareto/NBD", "paretonbd", middle),
+    ):
+        ours = costs[work] if against is source else measured(f"benchmarks.lifetime:{work}", against)
+        theirs = measured(f"benchmarks.lifetimes_baseline:{work}", against, python=other)
+        n = size.customers if against is source else min(size.customers, MIDDLE)
+        yield _ratio(f"{words} fit of {n:,} customers, against lifetimes", size, ours, theirs)
 
 
 def _ratio(name: str, size: Size, cost: Cost, baseline: Cost) -> Result:
     value = cost.cpu_seconds / baseline.cpu_seconds
     return Result(name, value, None if size.quick else 1.0, "times the baseline", cost, baseline)
+
+
+def _slider() -> Result:
+    """One move of a slider: the outcome of a scenario, with its interval from 400 draws."""
+    drivers = Drivers(1_000_000, 0.48, 0.1, 4.1, 74.0, 0.41, 5.6, 500_000, 20.0)
+    found = Measured(drivers, 480_000, 1_000_000, np.random.default_rng(0).beta(480_000, 520_000, 400))
+    spent = []
+    for points in range(1, 21):
+        start = time.process_time()
+        outcome(Scenario(name="more", retention_points=points / 4), found)
+        spent.append(time.process_time() - start)
+    return Result("a move of a what-if slider", 1000 * median(spent), 100.0, "CPU ms")
 
 
 def _small(words: str, source: Path, work: Callable[[str], None], bound: float | None) -> Result:
@@ -128,14 +159,6 @@ def expectation(source: str) -> None:
 def dert(source: str) -> None:
     """Of every customer, at 15 % a year."""
     _BG.dert(0.0027, *times(pl.read_parquet(source)))
-
-
-def lifetimes(source: str) -> None:
-    """BetaGeoFitter of the package `lifetimes`."""
-    from lifetimes import BetaGeoFitter
-
-    x, t_x, age = times(pl.read_parquet(source))
-    BetaGeoFitter().fit(x, t_x, age)
 
 
 def textbook(source: str) -> None:

@@ -58,9 +58,9 @@ def ratio(name: str, bound: float | None, cost: Cost, baseline: Cost) -> Result:
     return Result(name, cost.seconds / baseline.seconds, bound, "times the baseline", cost, baseline)
 
 
-def measured(work: str, *arguments: object) -> Cost:
-    """The cost of `module:function` with these arguments, as text, in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.measure", work, *map(str, arguments)]
+def measured(work: str, *arguments: object, python: str = sys.executable) -> Cost:
+    """The cost of `module:function` with these arguments, as text, in a fresh process of an interpreter."""
+    command = [python, "-m", "benchmarks.measure", work, *map(str, arguments)]
     done = subprocess.run(
         command, stdout=subprocess.PIPE, text=True, check=True, cwd=Path(__file__).parents[1]
     )

@@ -57,7 +57,7 @@ def write(
     end: date = END,
     truth: Truths | None = None,
 ) -> None:
-    """Write a complete project of this size: rapport.yaml, sources.yaml, data files and, beside them, truth/.
+    """Write a complete project of this size: its YAML files, data files and, beside them, truth/.
 
     The same arguments give the same bytes; files that exist are replaced. `end` is the last day, `truth` the
     parameters: the shipped ones when not given. `truths.control` takes the plants out of them.
@@ -148,6 +148,5 @@ def _write_settings(folder: Path, *, large: bool) -> None:
     if large:
         sources = sources.replace(_CSV_ORDERS, _PARQUET_ORDERS)
     (folder / "sources.yaml").write_text(sources, encoding="utf-8")
-    (folder / "rapport.yaml").write_text(
-        shipped("rapport.yaml").read_text(encoding="utf-8"), encoding="utf-8"
-    )
+    for name in ("rapport.yaml", "scenarios.yaml"):
+        (folder / name).write_text(shipped(name).read_text(encoding="utf-8"), encoding="utf-8")

@@ -192,7 +192,8 @@ def _column(name: str, dtype: pl.DataType) -> Column:
         "margin": _("Margin so far"),
         "contribution": _("Contribution so far"),
     }
-    return Column(ours.get(name, filter_bar.heading(name)), "number" if dtype.is_numeric() else "")
+    kind = "customer" if name == "customer_id" else "number" if dtype.is_numeric() else ""
+    return Column(ours.get(name, filter_bar.heading(name)), kind)
 
 
 def _cells(desk: Desk, page: pl.DataFrame) -> list[list[str]]:

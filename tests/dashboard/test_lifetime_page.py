@@ -115,6 +115,7 @@ def test_lines_of_the_statement_are_their_lists(open_page, texts):
 
 def test_a_scenario_is_kept_compared_and_removed(open_page, texts, shop):
     file = shop / "scenarios.yaml"
+    shipped = file.read_text()
     page = open_page("equity", **WHAT_IF)
     page = page.slider(key="equity.retention").set_value(5).run()
     page = page.get_by_key("equity_what_if.keep").click().run()
@@ -124,12 +125,13 @@ def test_a_scenario_is_kept_compared_and_removed(open_page, texts, shop):
     page = page.get_by_key("equity_what_if.keep").click().run()
     said = texts(page)
     assert said[said.index("Keep more") + 3] == change
-    assert file.read_text() == "scenarios:\n  - name: Keep more\n    retention_points: 5.0\n"
+    assert file.read_text() == f"{shipped}  - name: Keep more\n    retention_points: 5.0\n"
     page = page.get_by_key("equity_what_if.name").set_value("Keep more").run()
     page = page.get_by_key("equity_what_if.keep").click().run()
     assert any("stands twice" in text for text in texts(page))
+    page = page.get_by_key("equity_what_if.old").set_value("Keep more").run()
     page.get_by_key("equity_what_if.remove").click().run()
-    assert not file.exists()
+    assert file.read_text() == shipped
 
 
 def test_groups_split_at_the_best_fifth_and_at_even_odds():

@@ -156,13 +156,9 @@ def _listed(
     *,
     intervals: Callable[[pl.Series], pl.DataFrame] | None = None,
 ) -> None:
-    """The list; `intervals` gives those of a page's customers, which stand behind the predicted value."""
+    """The list; `intervals` gives those of a page's customers, which stand behind value and orders."""
     columns = [_column(name, rows.schema[name]) for name in rows.columns]
-    cells = partial(_cells, desk)
-    if intervals is not None:
-        at = rows.columns.index("value") + 1
-        columns[at:at] = [Column(_("95 % of value")), Column(_("95 % of orders"))]
-        cells = partial(_with_intervals, desk, intervals, at)
+    cells = partial(_with_intervals, desk, intervals) if intervals else partial(_cells, desk)
     listing(
         rows,
         columns,
@@ -201,19 +197,20 @@ def _cells(desk: Desk, page: pl.DataFrame) -> list[list[str]]:
 
 
 def _with_intervals(
-    desk: Desk, intervals: Callable[[pl.Series], pl.DataFrame], at: int, page: pl.DataFrame
+    desk: Desk, intervals: Callable[[pl.Series], pl.DataFrame], page: pl.DataFrame
 ) -> list[list[str]]:
-    """The cells of a page with the intervals of its customers at a column."""
+    """The cells of a page, each value and number of orders with its interval in brackets."""
     show, bounds = desk.show, intervals(page["customer_id"])
-    between = _("{low} to {high}")
-    added = [
-        [
-            MISSING if row[2] is None else between.format(low=show.money(row[2]), high=show.money(row[3])),
-            between.format(low=show.decimal(row[0], 0), high=show.decimal(row[1], 0)),
-        ]
-        for row in bounds.drop("customer").iter_rows()
-    ]
-    return [cells[:at] + more + cells[at:] for cells, more in zip(_cells(desk, page), added, strict=True)]
+    orders, value = (page.columns.index(name) for name in ("expected_orders", "value"))
+    between = _("{figure} ({low} to {high})")
+    texts = _cells(desk, page)
+    for cells, row in zip(texts, bounds.iter_rows(named=True), strict=True):
+        low, high = (show.decimal(row[f"orders_{end}"], 0) for end in ("lower", "upper"))
+        cells[orders] = between.format(figure=cells[orders], low=low, high=high)
+        if row["value_lower"] is not None:
+            low, high = (show.money(row[f"value_{end}"]) for end in ("lower", "upper"))
+            cells[value] = between.format(figure=cells[value], low=low, high=high)
+    return texts
 
 
 def _text(desk: Desk, name: str, value: object) -> str:

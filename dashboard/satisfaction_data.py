@@ -79,14 +79,15 @@ def unread(desk: Desk) -> tuple[str, ...]:
     return tuple(sorted(used - set(desk.instruments.named) - invitations))
 
 
-def _stamp(instrument: Instrument) -> str:
+def stamp(instrument: Instrument) -> str:
+    """A text that changes when an instrument is edited."""
     return f"{instrument.name} {blake2b(instrument.model_dump_json().encode(), digest_size=8).hexdigest()}"
 
 
 def everybody(desk: Desk, instrument: Instrument) -> Answers:
     """All answers to an instrument up to the as-of day."""
     return desk.kept(
-        f"answers {_stamp(instrument)}", lambda: read_answers(desk.whole.frame("answers"), instrument)
+        f"answers {stamp(instrument)}", lambda: read_answers(desk.whole.frame("answers"), instrument)
     )
 
 
@@ -129,12 +130,12 @@ def gap_table(desk: Desk, scope: Scope, instrument: Instrument, period: int) -> 
         found = performance(answers).rename({"mean": "gap"})
         return found.with_columns(perception="gap", p_value=pl.lit(None, pl.Float64))
 
-    return desk.kept(f"gaps {_stamp(instrument)} {scope.grain} {period} {scope.filters}", made)
+    return desk.kept(f"gaps {stamp(instrument)} {scope.grain} {period} {scope.filters}", made)
 
 
 def item_table(desk: Desk, scope: Scope, instrument: Instrument, period: int) -> pl.DataFrame:
     """Gaps by item of a period."""
-    question = f"item gaps {_stamp(instrument)} {scope.grain} {period} {scope.filters}"
+    question = f"item gaps {stamp(instrument)} {scope.grain} {period} {scope.filters}"
     return desk.kept(question, lambda: item_gaps(of_period(desk, scope, instrument, period)))
 
 
@@ -149,7 +150,7 @@ def changes(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) -> pl
     before = found.before
     if before is None:
         return None
-    question = f"gap changes {_stamp(instrument)} {scope.grain} {found.period} {found.reference}"
+    question = f"gap changes {stamp(instrument)} {scope.grain} {found.period} {found.reference}"
     return desk.kept(f"{question} {scope.filters}", lambda: compare_gaps(before, found.now))
 
 
@@ -162,12 +163,12 @@ def trend(desk: Desk, scope: Scope, instrument: Instrument) -> pl.DataFrame:
         past = (codes <= scope.period).to_numpy()
         return gap_trend(found.where(past), codes.filter(codes <= scope.period))
 
-    return desk.kept(f"gap trend {_stamp(instrument)} {scope.grain} {scope.period} {scope.filters}", made)
+    return desk.kept(f"gap trend {stamp(instrument)} {scope.grain} {scope.period} {scope.filters}", made)
 
 
 def segments(desk: Desk, scope: Scope, instrument: Instrument, found: Wave, by: str) -> pl.DataFrame:
     """Gaps of the values of an attribute against those of all others, in a wave."""
-    question = f"gaps by {by} {_stamp(instrument)} {scope.grain} {found.period} {scope.filters}"
+    question = f"gaps by {by} {stamp(instrument)} {scope.grain} {found.period} {scope.filters}"
     return desk.kept(question, lambda: gaps_by(found.now, attribute(desk, found.now, by)))
 
 
@@ -177,23 +178,35 @@ def attribute(desk: Desk, answers: Answers, by: str) -> pl.Series:
     return people[by].cast(pl.String).gather(answers.responses["customer"])
 
 
-def response_rate(desk: Desk, scope: Scope, instrument: Instrument, period: int) -> Responses | None:
-    """How many of those invited in a period answered; None where no invitations are in the data."""
+def invitations(desk: Desk, scope: Scope, instrument: Instrument) -> pl.DataFrame | None:
+    """Who was invited when, and whether they answered: response_id, customer, answered_on, answered.
+
+    None where no invitations are in the data.
+    """
     if not instrument.invitations:
         return None
     rows = desk.whole.frame("answers").lazy().filter(pl.col("instrument") == instrument.invitations)
 
     def made() -> pl.DataFrame:
-        day = desk.calendar.codes(pl.col("answered_on"), scope.grain).alias("period")
-        asked = rows.select("response_id", "customer", day).unique("response_id").collect()
         ours = everybody(desk, instrument).responses["response_id"]
+        asked = rows.select("response_id", "customer", "answered_on").unique("response_id").collect()
         return asked.with_columns(answered=pl.col("response_id").is_in(ours.implode()))
 
-    asked = desk.kept(f"invitations {_stamp(instrument)} {scope.grain}", made).filter(period=period)
+    asked = desk.kept(f"invitations {stamp(instrument)}", made)
     mask = desk.marts(replace(scope, categories=())).mask
     if mask is not None:
         asked = asked.filter(mask.gather(asked["customer"]).fill_null(value=False))
-    return Responses(len(asked), int(asked["answered"].sum())) if len(asked) else None
+    return asked if len(asked) else None
+
+
+def response_rate(desk: Desk, scope: Scope, instrument: Instrument, period: int) -> Responses | None:
+    """How many of those invited in a period answered; None where no invitations are in the data."""
+    asked = invitations(desk, scope, instrument)
+    if asked is None:
+        return None
+    inside = desk.calendar.codes(pl.col("answered_on"), scope.grain) == period
+    of_period = asked.filter(inside)
+    return Responses(len(of_period), int(of_period["answered"].sum())) if len(of_period) else None
 
 
 def respondents(desk: Desk, answers: Answers, mask: Flags, beside: Mapping[str, pl.Series]) -> pl.DataFrame:
@@ -225,13 +238,13 @@ def _series(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> pl.Ser
 
 def reliabilities(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) -> pl.DataFrame:
     """Alphas of a wave."""
-    question = f"alphas {_stamp(instrument)} {scope.grain} {found.period} {scope.filters}"
+    question = f"alphas {stamp(instrument)} {scope.grain} {found.period} {scope.filters}"
     return desk.kept(question, lambda: reliability(found.now))
 
 
 def item_reliabilities(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) -> pl.DataFrame:
     """What each item does to its dimension's alpha, by the perceptions of a wave."""
-    question = f"item alphas {_stamp(instrument)} {scope.grain} {found.period} {scope.filters}"
+    question = f"item alphas {stamp(instrument)} {scope.grain} {found.period} {scope.filters}"
     return desk.kept(question, lambda: item_analysis(found.now))
 
 
@@ -245,7 +258,7 @@ def score_waves(desk: Desk, scope: Scope, instrument: Instrument) -> list[ScoreW
     found = wave(desk, scope, instrument)
     if found is None or found.now.n < instrument.min_n:
         return []
-    question = f"scores {_stamp(instrument)} {scope.grain} {found.period} {found.reference} {scope.filters}"
+    question = f"scores {stamp(instrument)} {scope.grain} {found.period} {found.reference} {scope.filters}"
     return desk.kept(question, lambda: list(_score_waves(instrument, found)))
 
 
@@ -279,7 +292,7 @@ def _compared(
 
 def scores_through_time(desk: Desk, scope: Scope, score: ScoreWave) -> pl.DataFrame:
     """A score of every period up to the scope's."""
-    stamp = f"{_stamp(score.instrument)} {score.code} {score.measure}"
+    what = f"{stamp(score.instrument)} {score.code} {score.measure}"
 
     def made() -> pl.DataFrame:
         found = chosen(desk, scope, score.instrument)
@@ -287,7 +300,7 @@ def scores_through_time(desk: Desk, scope: Scope, score: ScoreWave) -> pl.DataFr
         past = codes <= scope.period
         return score_trend(found.where(past.to_numpy()), score.code, score.measure, codes.filter(past))
 
-    return desk.kept(f"score trend {stamp} {scope.grain} {scope.period} {scope.filters}", made)
+    return desk.kept(f"score trend {what} {scope.grain} {scope.period} {scope.filters}", made)
 
 
 def promoter_counts(desk: Desk, scope: Scope, score: ScoreWave) -> Promoters:

@@ -84,7 +84,7 @@ def _dumbbell_traces(data: Dumbbells) -> list[dict[str, Any]]:
     ]
     ring = {"size": 15, "color": "rgba(0, 0, 0, 0)", "line": {"color": QUIET, "width": 2.5}}
     shared = {"type": "scatter", "mode": "markers", "y": rows, "customdata": list(data.notes)}
-    shared["ids"] = list(data.ids)
+    shared |= {"ids": list(data.ids)} if data.ids else {}
     shared["hovertemplate"] = "%{customdata}<extra></extra>"
     gap = data.perceived - data.expected
     whisker = {
@@ -192,9 +192,9 @@ def _wave_traces(data: Waves) -> list[dict[str, Any]]:
         "line": {"color": SERIES[4], "width": 2.25},
         "marker": {"size": sizes, "color": SERIES[4]},
         "customdata": list(data.notes),
-        "ids": list(data.ids),
         "hovertemplate": "%{customdata}<extra></extra>",
     }
+    points |= {"ids": list(data.ids)} if data.ids else {}
     return [*band, points]
 
 
@@ -250,7 +250,8 @@ def _at_end(text: str, at: int) -> dict[str, Any]:
 def _dot_traces(data: Dots) -> list[dict[str, Any]]:
     rows = np.arange(len(data.names), dtype=np.float64)
     shared = {"type": "scatter", "mode": "markers", "y": rows, "customdata": list(data.notes)}
-    shared |= {"hovertemplate": "%{customdata}<extra></extra>", "ids": list(data.ids)}
+    shared |= {"hovertemplate": "%{customdata}<extra></extra>"}
+    shared |= {"ids": list(data.ids)} if data.ids else {}
     whisker = {
         "type": "data",
         "symmetric": False,

@@ -71,6 +71,7 @@ def test_the_response_rate_counts_the_silent(opened, answers):
         ("Scores", "Other scores"),
         ("Reliability", "Odd answers"),
         ("Complaints", "After a problem"),
+        ("Feeling and orders", "Who answered"),
     ],
 )
 def test_every_section_is_full_on_the_demo(opened, texts, section, said):

@@ -1,5 +1,6 @@
 """Real projects, loaded and asked through the product's own commands."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,8 @@ def load(real_data, rapport, tmp_path_factory) -> Callable[..., Loaded]:
         for file, change in (("rapport.yaml", settings), ("sources.yaml", edit)):
             text = change((PROJECTS / name / file).read_text(encoding="utf-8"))
             (folder / file).write_text(text.replace(SHIPPED, data.as_posix()), encoding="utf-8")
+        if (PROJECTS / name / "instruments").is_dir():
+            shutil.copytree(PROJECTS / name / "instruments", folder / "instruments")
         store = folder / "store-elsewhere"
         done = rapport("refresh", "--json", "--project", folder, "--store", store)
         assert done.code == 0, done.err

@@ -4,6 +4,11 @@ import polars as pl
 import pytest
 
 from connectors.store import Store
+from dashboard.instruments import instruments
+from metrics.answers import read_answers
+from metrics.linkage import followed, linked, score_curve
+from metrics.question_scores import question_scores
+from metrics.reasons import Reason
 
 pytestmark = pytest.mark.realdata
 MARCH_2017 = "2017-03"
@@ -86,6 +91,24 @@ def test_reviews_after_the_day_that_is_asked_about_do_not_count(olist):
 def test_the_figure_says_which_mean_it_is(olist):
     done = olist.rapport("query", "satisfaction", "--project", olist.project, "--store", olist.store)
     assert "each answer counted once" in done.err
+
+
+def test_nine_repeat_customers_are_too_few_to_link_stars_with_orders(olist):
+    """The reviews are read by the project's own instrument; what followed them is refused, in words."""
+    version = Store(olist.store).current()
+    review = instruments(olist.project).named["review"]
+    answers = read_answers(version.scan("answers").collect(), review)
+    assert question_scores(answers, "overall")["top_box"].value == pytest.approx(2923 / 4988)
+    responses = answers.responses.select("customer", "answered_on").with_columns(
+        stars=pl.Series(answers.single["overall"])
+    )
+    orders = version.scan("orders").select("customer", "ordered_on", "net_amount").collect()
+    rows = followed(responses, orders, 90, version.manifest.as_of, scores=("stars",))
+    assert 0 < rows["returned"].sum() <= 9
+    for found in (linked(rows, ("stars",)), score_curve(rows, "stars")):
+        assert isinstance(found, Reason)
+        assert "needs at least" in found.text
+        assert "followed by an order" in found.text
 
 
 def test_late_orders_are_judged_worse(olist):

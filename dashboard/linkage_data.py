@@ -154,7 +154,7 @@ def returns(
     desk: Desk, scope: Scope, instrument: Instrument, days: int, points: float, cost: float
 ) -> list[Return] | Reason:
     """What closing the gap of each dimension is worth."""
-    found, measured = link(desk, scope, instrument, days), equity_data.measured(desk, scope)
+    found, measured = link(desk, scope, instrument, days), equity_data.measured(desk, scope, equity_data.Terms())
     if isinstance(found, Reason):
         return found
     if isinstance(measured, Reason):

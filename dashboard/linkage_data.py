@@ -154,7 +154,8 @@ def returns(
     desk: Desk, scope: Scope, instrument: Instrument, days: int, points: float, cost: float
 ) -> list[Return] | Reason:
     """What closing the gap of each dimension is worth."""
-    found, measured = link(desk, scope, instrument, days), equity_data.measured(desk, scope, equity_data.Terms())
+    found = link(desk, scope, instrument, days)
+    measured = equity_data.measured(desk, scope, equity_data.Terms())
     if isinstance(found, Reason):
         return found
     if isinstance(measured, Reason):

@@ -43,7 +43,7 @@ Link = Mapping[str, str | list[str]]
 
 def run(size: Size) -> Iterator[Result]:
     """The first visit, then changes of every filter of the page."""
-    logging.getLogger("streamlit").setLevel(logging.ERROR)  # it misses a server
+    logging.disable(logging.WARNING)  # Streamlit misses a server at every drawing
     os.environ[PROJECT_VARIABLE] = str(provided(size))
     warm.prepare(Grain.MONTH)
     visit({})

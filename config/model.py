@@ -1,7 +1,8 @@
 """The project: what `rapport.yaml` says."""
 
+import re
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
@@ -10,7 +11,7 @@ from babel.localedata import locale_identifiers
 from babel.numbers import list_currencies
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from config.errors import unknown
+from config.errors import Fault, unknown
 from config.load import read
 
 FILE_NAME = "rapport.yaml"
@@ -43,6 +44,53 @@ class Access(BaseModel):
     verbatims: bool = Field(True, description="Whether the words that people wrote in surveys are shown.")
 
 
+_LENGTH = re.compile(r"(\d+)\s*(second|minute|hour|day|week)s?")
+
+
+def _checked_length(text: str) -> str:
+    if _LENGTH.fullmatch(text):
+        return text
+    fault = f"`{text}` is no length of time"
+    raise Fault(fault, "Write one such as `1 day` or `6 hours`")
+
+
+Length = Annotated[str, AfterValidator(_checked_length)]
+
+
+def length_of(text: str) -> timedelta:
+    """A length of time in words.
+
+    >>> length_of("6 hours")
+    datetime.timedelta(seconds=21600)
+    """
+    count, unit = re.findall(_LENGTH, text)[0]
+    return timedelta(**{f"{unit}s": int(count)})
+
+
+class Refreshing(BaseModel):
+    """How often the data are refreshed, and when they are late."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    every: Length = Field(
+        "1 day", description="How often `rapport refresh --watch` refreshes, such as `1 day` or `6 hours`."
+    )
+    late_after: Length = Field(
+        "2 days", description="How long after the last look at the sources the data count as late."
+    )
+    keep: int = Field(5, ge=1, description="How many versions are kept, besides pinned ones.")
+
+    @property
+    def interval(self) -> timedelta:
+        """How often to refresh."""
+        return length_of(self.every)
+
+    @property
+    def patience(self) -> timedelta:
+        """When data are late."""
+        return length_of(self.late_after)
+
+
 class Project(BaseModel):
     """A project: its name, its money, its calendar and where it keeps its store."""
 
@@ -69,6 +117,7 @@ class Project(BaseModel):
     )
     store: str = Field("store", min_length=1, description="Folder of the store, relative to the project.")
     min_n: int = Field(5, ge=1, description="Figures over fewer people or rows than this are not shown.")
+    refresh: Refreshing = Field(Refreshing(), description="How often the data are refreshed.")
     access: Access = Field(Access(), description="What of a person the pages show.")
 
 

@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from config.errors import Fault
-from config.model import one_of
+from config.model import Length, length_of, one_of
 from connectors.tables import SURVEY_PARTS, TABLES
 
 ROW_NUMBER: Final = "row_number"
@@ -207,38 +207,15 @@ class ExcelSource(_FileSource):
     skip_rows: int = Field(0, ge=0, description="Rows to pass over before the header.")
 
 
-_DURATION: Final = re.compile(r"(\d+)\s*(second|minute|hour|day|week)s?")
-
-
-def _checked_duration(text: str) -> str:
-    if _DURATION.fullmatch(text):
-        return text
-    fault = f"`{text}` is no length of time"
-    raise Fault(fault, "Write one such as `3 days` or `6 hours`")
-
-
-Duration = Annotated[str, AfterValidator(_checked_duration)]
-
-
-def length_of(duration: str) -> timedelta:
-    """A length of time in words.
-
-    >>> length_of("3 days")
-    datetime.timedelta(days=3)
-    """
-    count, unit = re.findall(_DURATION, duration)[0]
-    return timedelta(**{f"{unit}s": int(count)})
-
-
 class Increment(Model):
     """How a source is read without reading all of it."""
 
     watermark: str = Field(min_length=1, description="The column that grows whenever a row changes.")
     key: str | tuple[str, ...] = Field(description="The column, or columns, that name a row.")
-    look_back: Duration = Field(
+    look_back: Length = Field(
         "3 days", description="How far before the newest watermark rows are read again."
     )
-    compare_keys: Duration = Field(
+    compare_keys: Length = Field(
         "7 days", description="After which time all keys are compared, which finds deleted rows."
     )
 

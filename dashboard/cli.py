@@ -61,10 +61,21 @@ def version(project: Folder = None, store: StoreFolder = None, as_json: Json = F
 
 
 @app.command()
-def refresh(project: Folder = None, store: StoreFolder = None, as_json: Json = False) -> None:
+def refresh(
+    project: Folder = None,
+    store: StoreFolder = None,
+    as_json: Json = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on: refresh as often as `refresh.every` in rapport.yaml says.")
+    ] = False,
+) -> None:
     """Read every source and publish a new version; print what was read, accepted, set aside and why."""
     from dashboard.commands.refresh import refresh as refresh_project
+    from dashboard.commands.watch import watch as watch_project
 
+    if watch:
+        watch_project(project, store, clock=_now)
+        return
     refresh_project(project, store, as_json=as_json, now=_now())
 
 
@@ -148,6 +159,9 @@ def init(
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the project; default: the folder's.")] = None,
+    blank: Annotated[
+        bool, typer.Option("--blank", help="Without a source: connect one on the page Connect.")
+    ] = False,
     currency: Annotated[str, typer.Option(help="ISO 4217 code of all amounts.")] = "USD",
     timezone: Annotated[str, typer.Option(help="Time zone in which days are cut.")] = "UTC",
     project: Folder = None,
@@ -160,7 +174,7 @@ def init(
 
     home = folder or project or Path()
     title = name or home.resolve().name
-    write_project(Start(home, sample, title, currency, timezone), as_json=as_json)
+    write_project(Start(home, sample, title, currency, timezone, blank), as_json=as_json)
 
 
 @app.command()

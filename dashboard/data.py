@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -22,6 +22,8 @@ from config.errors import ConfigError
 from config.model import FILE_NAME, Project
 from connectors.errors import StoreError
 from connectors.store import Store
+from dashboard.commands.refresh import loaded
+from dashboard.connecting.places import Look, look
 from dashboard.definitions import Definitions, definitions, loaded_attributes, own_files, remember
 from dashboard.desk import Desk
 from dashboard.format import Formatter
@@ -30,7 +32,7 @@ from dashboard.segment_files import FILE as SEGMENT_FILE
 from dashboard.segment_files import segments
 from dashboard.state import Reader, Scope
 from dashboard.tiles import Figure
-from dashboard.workspace import PROJECT_VARIABLE, STORE_VARIABLE, Workspace, open_workspace
+from dashboard.workspace import PROJECT_VARIABLE, STORE_VARIABLE, Workspace, demo_folder, open_workspace
 from metrics.catalog import Definition
 from metrics.frames import Marts
 from metrics.periods import Calendar, Window
@@ -88,6 +90,23 @@ def locale() -> str:
         return workspace().project.locale
     except ConfigError:
         return "en_US"
+
+
+def is_demo() -> bool:
+    """Whether the shipped demo is served, which no one changes."""
+    return workspace().folder == demo_folder().resolve()
+
+
+def looked(said: Mapping[str, Any], folder: Path) -> Look:
+    """The first rows of a source that is being connected; files are looked at again when they change."""
+    location = str(said.get("location", ""))
+    stamp = _stamp([folder / location]) if location else ""
+    return cast(Look, _kept(f"look|{folder}|{sorted(said.items())}|{stamp}", lambda: look(said, folder)))
+
+
+def refresh(ours: Workspace, now: datetime, progress: Callable[[str, float], None]) -> None:
+    """Read every source and publish what they say. Raises ConfigError or SourceError."""
+    loaded(ours, now=now, report=progress)
 
 
 def refresh_command() -> str:

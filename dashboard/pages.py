@@ -18,7 +18,7 @@ from dashboard.text import later
 class Page:
     """A page: its address, its place in the navigation, and the module whose `render()` draws it.
 
-    `filters` says whether the filter bar stands beside it.
+    `filters` says whether the filter bar stands beside it, `needs_data` whether it waits for loaded data.
     """
 
     path: str
@@ -28,6 +28,7 @@ class Page:
     view: str
     help: str
     filters: bool = True
+    needs_data: bool = True
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -136,6 +137,16 @@ PAGES: Final[tuple[Page, ...]] = (
         later("Where the figures come from: sources, freshness, rows set aside and why, versions."),
         filters=False,
     ),
+    Page(
+        "connect",
+        later("Connect"),
+        "cable",
+        later("Foundations"),
+        "dashboard.views.connect",
+        later("From a file or a database to figures: look, map, try, load."),
+        filters=False,
+        needs_data=False,
+    ),
 )
 
 
@@ -143,11 +154,12 @@ def navigation(open_page: Callable[[Page], None]) -> st.Page:
     """Streamlit's navigation over `PAGES`; `open_page` draws the chosen one."""
     groups: dict[str, list[st.Page]] = {}
     for position, page in enumerate(PAGES):
-        groups.setdefault(_(page.group), []).append(_entry(page, open_page, default=position == 0))
+        groups.setdefault(_(page.group), []).append(entry(page, open_page, default=position == 0))
     return st.navigation(groups)
 
 
-def _entry(page: Page, open_page: Callable[[Page], None], *, default: bool) -> st.Page:
+def entry(page: Page, open_page: Callable[[Page], None], *, default: bool) -> st.Page:
+    """A page as Streamlit knows it."""
     return st.Page(
         guarded(lambda: open_page(page)),
         title=_(page.title),

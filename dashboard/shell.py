@@ -10,7 +10,7 @@ from config.errors import ConfigError
 from connectors.errors import StoreError
 from dashboard import data, sheet, state, text, theme
 from dashboard.desk import Desk
-from dashboard.pages import Page, navigation
+from dashboard.pages import PAGES, Page, entry, navigation
 from dashboard.parts import filter_bar, markup, snapshot_button, states, watch
 from dashboard.snapshots.compose import Shown
 from dashboard.text import gettext as _
@@ -39,8 +39,8 @@ def open_page(page: Page) -> None:
         markup.head(_(page.title), _("The store cannot be opened."))
         states.empty("database_off", _("The store cannot be opened"), str(error))
         return
-    if desk is None:
-        _no_data(page)
+    if desk is None or not page.needs_data:
+        _without_data(page)
         return
     _sidebar(page, desk)
     watch.watch(data.stamp())
@@ -87,11 +87,20 @@ def _choices(desk: Desk) -> filter_bar.Choices:
     )
 
 
-def _no_data(page: Page) -> None:
+def _without_data(page: Page) -> None:
+    """A page that waits for no data, or what is said where a page has none."""
+    if not page.needs_data:
+        page.render()
+        return
     markup.head(_(page.title), data.workspace().project.name)
     states.empty(
         "inbox",
         _("No data yet"),
-        _("Nothing has been loaded into this project's store. Load it in a terminal, then reload this page."),
+        _("Nothing has been loaded into this project's store. Open Connect, or load it in a terminal."),
         data.refresh_command(),
     )
+
+
+def open_first() -> None:
+    """Leave a page for the first one."""
+    st.switch_page(entry(PAGES[0], open_page, default=True))

@@ -6,7 +6,8 @@ from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
 
-from connectors.refresh import definitions_of
+from connectors.attempts import noted
+from connectors.refresh import Progress, definitions_of
 from connectors.refresh import refresh as refresh_store
 from connectors.sources import find_sources
 from connectors.store import Store, Version
@@ -40,18 +41,29 @@ def load(workspace: Workspace, *, now: datetime) -> Version:
 
     Raises ConfigError or SourceError; the version served before stays served then.
     """
-    calendar = workspace.calendar
     with progress() as report:
-        return refresh_store(
+        return loaded(workspace, now=now, report=report)
+
+
+def loaded(workspace: Workspace, *, now: datetime, report: Progress) -> Version:
+    """The same, with `report` told how far it is; what became of the refresh is noted in the store."""
+    calendar, store = workspace.calendar, Store(workspace.store)
+    sources = find_sources(workspace.folder)
+    return noted(
+        store,
+        now,
+        lambda: refresh_store(
             workspace.folder,
             workspace.project,
-            find_sources(workspace.folder),
-            Store(workspace.store),
+            sources,
+            store,
             lambda tables, as_of: marts.build(tables, calendar, as_of),
             now=now,
             progress=report,
             rules=mart_rules(),
-        )
+            keep=workspace.project.refresh.keep,
+        ),
+    )
 
 
 def is_outdated(workspace: Workspace, version: Version) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from config.errors import ConfigError
 from connectors.errors import SourceError, StoreError
+from connectors.sources import FILE_NAME
 from connectors.store import Store, Version
 from dashboard.commands.opening import opened
 from dashboard.commands.refresh import is_outdated, load
@@ -33,7 +34,9 @@ def run(
 def _provide_data(workspace: Workspace, now: datetime) -> None:
     """Load what was never loaded or was loaded by other settings; an old version is better than none."""
     name, current = workspace.project.name, _current(workspace)
-    if current is None:
+    if current is None and not (workspace.folder / FILE_NAME).exists():
+        say(f"{name}: no source is connected yet; the page Connect begins one")
+    elif current is None:
         say(f"{name}: loading the data for the first time")
         load(workspace, now=now)
     elif is_outdated(workspace, current):

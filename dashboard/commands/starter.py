@@ -44,6 +44,7 @@ class Start:
     name: str
     currency: str
     timezone: str
+    blank: bool = False
 
 
 def init(start: Start, *, as_json: bool) -> None:
@@ -54,17 +55,34 @@ def init(start: Start, *, as_json: bool) -> None:
     if (start.folder / "rapport.yaml").exists():
         message = f"project `{start.folder}`: there is one already. Choose another folder"
         raise CannotRun(message)
+    if start.blank:
+        _write_project(start)
+        _tell_blank(start.folder, as_json=as_json)
+        return
     sample = start.sample.resolve() if start.sample else start.folder.resolve() / "data" / "orders.csv"
     (start.folder / "metrics").mkdir(parents=True, exist_ok=True)
     if not start.sample:
         sample.parent.mkdir(exist_ok=True)
         sample.write_text(EXAMPLE, encoding="utf-8")
     proposal = propose(sample)
+    _write_project(start)
+    _write(start.folder / "sources.yaml", sources_text(proposal, sample, start.folder.resolve()))
+    _tell(start.folder, proposal, as_json=as_json)
+
+
+def _write_project(start: Start) -> None:
+    start.folder.mkdir(parents=True, exist_ok=True)
     settings = {"name": json.dumps(start.name, ensure_ascii=False), "currency": start.currency}
     _write(start.folder / "rapport.yaml", PROJECT.format(**settings, timezone=start.timezone))
-    _write(start.folder / "sources.yaml", sources_text(proposal, sample, start.folder.resolve()))
     _write(start.folder / ".gitignore", "store/\n")
-    _tell(start.folder, proposal, as_json=as_json)
+
+
+def _tell_blank(folder: Path, *, as_json: bool) -> None:
+    if as_json:
+        show_json({"project": folder})
+    else:
+        show(f"Wrote {folder / 'rapport.yaml'}")
+        show(f"Next: rapport run --project {folder}, and connect a source on the page Connect")
 
 
 def _write(path: Path, text: str) -> None:

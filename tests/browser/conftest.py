@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
@@ -45,6 +46,10 @@ def started(folder: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
     while time.monotonic() < until and server.poll() is None:
         try:
             urlopen(f"http://127.0.0.1:{port}/api/ready", timeout=2).close()
+        except HTTPError as error:
+            if "nothing has been loaded" in error.read().decode():
+                return server  # a project that is still to be connected
+            time.sleep(0.1)
         except OSError:
             time.sleep(0.1)
         else:

@@ -83,11 +83,11 @@ def _table(found: Look) -> str:
 
 def _mapped(said: dict[str, Any], table: str, found: Look) -> dict[str, Any]:
     proposed = {one.ours: one for one in candidates(table, found.rows)}
-    columns: dict[str, Any] = {}
-    for ours in _in_order(table):
-        made = _column(table, ours, proposed.get(ours), found.rows.columns)
-        if made:
-            columns[ours] = made
+    theirs, shown, more = found.rows.columns, *_in_order(table, proposed)
+    made = {ours: _column(table, ours, proposed.get(ours), theirs) for ours in shown}
+    with st.expander(_("{n} further columns").format(n=len(more))):
+        made |= {ours: _column(table, ours, None, theirs) for ours in more}
+    columns: dict[str, Any] = {ours: made[ours] for ours in dtypes(table) if made.get(ours)}
     columns |= _dated(table, columns, found.rows)
     left = [name for name in found.rows.columns if name not in columns.values()]
     kept = st.multiselect(_("Keep as dimensions to filter and compare by"), left, key=f"{KEY}.kept.{table}")
@@ -95,11 +95,13 @@ def _mapped(said: dict[str, Any], table: str, found: Look) -> dict[str, Any]:
     return said | {"table": table, "columns": columns, "attributes": attributes}
 
 
-def _in_order(table: str) -> list[str]:
-    """What is needed first."""
+def _in_order(table: str, proposed: Mapping[str, Candidate]) -> tuple[list[str], list[str]]:
+    """What is needed or proposed, the needed first; and the rest."""
     needed = required(table)
     names = [name for name in dtypes(table) if name not in DERIVED.get(table, ())]
-    return sorted(names, key=lambda name: name not in needed)
+    shown = [name for name in names if name in needed or name in proposed]
+    more = [name for name in names if name not in shown]
+    return sorted(shown, key=lambda name: name not in needed), more
 
 
 def _column(table: str, ours: str, proposed: Candidate | None, theirs: list[str]) -> str:

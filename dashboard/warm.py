@@ -28,10 +28,15 @@ def is_warm() -> bool:
 
 
 def _warm_up() -> None:
-    """Prepare the start page, then its other period lengths, so that the first choice of one is quick too."""
-    for grain in (Grain.MONTH, *(grain for grain in GRAINS if grain is not Grain.MONTH)):
+    """Prepare the start page in every period length, then the other pages that prepare something."""
+    start, *others = PAGES
+    grains = (Grain.MONTH, *(grain for grain in GRAINS if grain is not Grain.MONTH))
+    for view, grain in (
+        *((start.view, grain) for grain in grains),
+        *((page.view, Grain.MONTH) for page in others),
+    ):
         try:
-            prepare(grain)
+            prepare(grain, view)
         except Exception:
             _log.exception("warm-up failed")
         # What is loaded by now is taken out of the collection that Streamlit runs after every click.
@@ -40,12 +45,12 @@ def _warm_up() -> None:
         _warm.set()
 
 
-def prepare(grain: Grain) -> None:
-    """Ask every question of the start page in its latest period of this length."""
+def prepare(grain: Grain, name: str = PAGES[0].view) -> None:
+    """Ask every question that a view prepares, in the latest period of this length; at first the start page."""
     # Streamlit imports this module with the first chart, which takes longer than drawing it.
     import_module("plotly.graph_objs").Figure  # noqa: B018 - touching it is what imports
-    view = import_module(PAGES[0].view)
+    view = import_module(name)
     desk = data.open_desk()
-    if desk is not None:
+    if desk is not None and hasattr(view, "prepare"):
         latest = state.latest(desk.calendar, grain, desk.first_day, desk.last_day, desk.as_of)
         view.prepare(desk, Scope(grain, latest))

@@ -1,6 +1,6 @@
 """The cohort counts straight from order lines, where no marts have been made of them."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -18,23 +18,34 @@ def line_cohorts(
     age up to the period of the as-of day, sorted: cohort, age, active (0 where nobody came back). Returned
     goods are no order, lines without a customer count for nobody; no lines give no rows.
     """
-    bought = lines.filter(~pl.col("is_return"), pl.col("ordered_on") <= as_of)
-    rows = bought.select("customer_id", calendar.codes(pl.col("ordered_on"), grain).alias("period")).collect()
-    if rows["customer_id"].null_count():
-        rows = rows.drop_nulls("customer_id")
-    if rows.is_empty():
+    rows = lines.select("customer_id", pl.col("ordered_on").to_physical(), "is_return").collect()
+    days, last_day = rows["ordered_on"], (as_of - date(1970, 1, 1)).days
+    counts = (days <= last_day) & ~rows["is_return"] & rows["customer_id"].is_not_null()
+    keep = counts.fill_null(value=False).to_numpy()
+    if not keep.any():
         return pl.DataFrame(schema={"cohort": pl.Int32, "age": pl.Int32, "active": pl.Int64})
-    start, last = int(rows["period"].min()), calendar.code(as_of, grain)  # type: ignore[arg-type]  # a number
-    seen = _seen(_numbered(rows["customer_id"]), rows["period"].to_numpy() - start, last - start + 1)
-    return _counts(seen, start)
+    at = days.to_numpy()[keep]
+    start = calendar.code(date(1970, 1, 1) + timedelta(days=int(at.min())), grain)
+    periods = _periods(at, calendar, grain) - start
+    size = calendar.code(as_of, grain) - start + 1
+    return _counts(_seen(_numbered(rows["customer_id"])[keep], periods, size), start)
+
+
+def _periods(days: NDArray[np.int32], calendar: Calendar, grain: Grain) -> NDArray[np.int32]:
+    """The period of each day, looked up: days are far fewer than lines."""
+    least, most = int(days.min()), int(days.max())
+    every = pl.Series("day", np.arange(least, most + 1, dtype=np.int32)).cast(pl.Date)
+    codes = every.to_frame().select(calendar.codes(pl.col("day"), grain)).to_series()
+    return np.asarray(codes.to_numpy()[days - least], dtype=np.int32)
 
 
 def _numbered(ids: pl.Series) -> NDArray[np.uint32]:
     """A number for each id. Equal ids that stand together are told by comparing neighbours alone."""
     runs = ids.rle_id()
-    heads = ids.gather(np.flatnonzero(np.diff(runs.to_numpy(), prepend=np.uint32(2**32 - 1))))
-    if heads.n_unique() == len(heads):
-        return runs.to_numpy()
+    numbers = runs.to_numpy()
+    heads = ids.gather(np.flatnonzero(np.diff(numbers, prepend=np.uint32(2**32 - 1))))
+    if heads.is_sorted() or heads.n_unique() == len(heads):
+        return numbers
     return ids.cast(pl.Categorical).to_physical().to_numpy()
 
 
@@ -48,8 +59,8 @@ def _seen(customers: NDArray[np.uint32], periods: NDArray[np.int32], size: int) 
 def _counts(seen: NDArray[np.bool_], start: int) -> pl.DataFrame:
     """The rows of `seen` added up by their first true column."""
     size = seen.shape[1]
-    anybody = seen.any(axis=1)
-    first = np.where(anybody, seen.argmax(axis=1), -1)
+    first = seen.argmax(axis=1)
+    first[~seen[np.arange(len(seen)), first]] = -1
     parts = [
         pl.DataFrame(
             {

@@ -15,6 +15,7 @@ from metrics.frames import Marts
 from metrics.periods import Grain, Window
 from metrics.relations import RELATIONS, Relation
 from metrics.runs import in_order, starts, sums
+from metrics.standings import everybody, is_selected
 
 Start = Literal["first_order", "any_order", "contact", "survey_answer", "contract"]
 Back = Literal["order", "contact", "survey_answer", "contract"]
@@ -36,6 +37,9 @@ _KIND: Final[dict[Start, Back]] = {
     "survey_answer": "survey_answer",
     "contract": "contract",
 }
+
+
+_NONE: Final = np.iinfo(np.int32).min
 
 
 @dataclass(frozen=True)
@@ -76,12 +80,13 @@ def lives(marts: Marts, events: Events, grain: Grain, *, rolling: bool = False) 
 
 
 def kept_lives(marts: Marts, events: Events, grain: Grain, *, rolling: bool = False) -> pl.DataFrame:
-    """The same, where they take long to make kept for the next question about the same customers."""
+    """The same; rolling ones, which take long, out of those of all customers, which are kept."""
     if not rolling:
         return lives(marts, events, grain)
-    chosen = marts.selection
-    about = (sorted(chosen.attributes.items()), chosen.categories, chosen.where)
-    return marts.kept(("lives", events, grain, str(about)), lambda: lives(marts, events, grain, rolling=True))
+    whole = everybody(marts)
+    question = ("lives", events, grain, whole.selection.categories)
+    found = marts.kept(question, lambda: lives(whole, events, grain, rolling=True))
+    return found if marts.mask is None else found.filter(is_selected(marts, found["customer"]))
 
 
 def activity(marts: Marts, back: Back, grain: Grain, category: str | None = None) -> pl.DataFrame:
@@ -140,11 +145,10 @@ def _first(rows: pl.DataFrame) -> pl.Series:
     """By customer number, the first period that counts of rows sorted by it; null where there is none."""
     rows = rows.filter("counts")
     customers = rows["customer"].to_numpy()
-    none = np.iinfo(np.int32).min
-    first = np.full(int(customers.max(initial=0)) + 1, none, dtype=np.int32)
+    first = np.full(int(customers.max(initial=0)) + 1, _NONE, dtype=np.int32)
     first[customers[::-1]] = rows["period"].to_numpy()[::-1]
     series = pl.Series("cohort", first)
-    return series.set(series == none, None)
+    return series.set(series == _NONE, None)
 
 
 def _aged(back: pl.DataFrame, first: pl.Series) -> pl.DataFrame:
@@ -186,16 +190,28 @@ def _rolling_lives(marts: Marts, events: Events, grain: Grain) -> pl.DataFrame:
     """Activity in periods of equal length from each customer's own first day (age 0 begins on it)."""
     back = _days(marts, events.back, events.back_category)
     started = back if events.is_plain else _days(marts, _KIND[events.start], events.start_category)
-    first = _first(started.rename({"day": "period"}).sort("period", maintain_order=True))
+    first = _first_days(started)
     known = back.filter(pl.col("customer") < len(first))
     begun = first.gather(known["customer"])
     since = known.with_columns(cohort=begun, age=(known["day"] - begun) // ROLLING_DAYS[grain])
     rows = _summed(since.filter(pl.col("age") >= 0))
     whole = rows if events.is_plain else _with_starts(rows, first)
-    first_on = pl.col("cohort").cast(pl.Date)
+    first_on = first.cast(pl.Date).alias("first_on")
+    cohort = first_on.to_frame().select(marts.calendar.codes(pl.col("first_on"), grain)).to_series()
     return whole.with_columns(
-        first_on.alias("first_on"), marts.calendar.codes(first_on, grain).alias("cohort")
+        first_on.gather(whole["customer"]), cohort.gather(whole["customer"]).alias("cohort")
     )
+
+
+def _first_days(days: pl.DataFrame) -> pl.Series:
+    """By customer number, the first day that counts of rows sorted by customer and day; null without one."""
+    rows = days.filter("counts")
+    at = starts(rows["customer"])
+    customers = rows["customer"].to_numpy()[at]
+    first = np.full(int(customers.max(initial=0)) + 1, _NONE, dtype=np.int32)
+    first[customers] = rows["day"].to_numpy()[at]
+    series = pl.Series("cohort", first)
+    return series.set(series == _NONE, None)
 
 
 def _summed(days: pl.DataFrame) -> pl.DataFrame:

@@ -148,8 +148,11 @@ def _active(lives: pl.DataFrame, cohorts: Cohorts, as_of: date) -> pl.DataFrame:
     placed = lives.lazy()
     if cohorts.brackets:
         first = {age: start for start, end in cohorts.brackets for age in range(start, end + 1)}
-        inside = placed.filter(pl.col("age").is_in(list(first)))
-        placed = inside.with_columns(pl.col("age").replace_strict(first, return_dtype=pl.Int32))
+        most = max(first)
+        heads = pl.Series([first.get(age) for age in range(most + 1)], dtype=pl.Int32)
+        ages = lives["age"]
+        looked_up = heads.gather(ages.clip(0, most)).set(ages > most, None)
+        placed = lives.with_columns(looked_up.alias("age")).drop_nulls("age").lazy()
     if cohorts.is_rolling:
         until = dict(cohorts.brackets)
         last = pl.col("age").replace_strict(until, return_dtype=pl.Int32) if until else pl.col("age")
@@ -174,17 +177,17 @@ def _once(placed: pl.DataFrame) -> pl.DataFrame:
     placed = placed.filter("counts")
     ages = placed["age"].unique().sort()
     lives = placed["life"].to_numpy()
-    seen = np.zeros((len(ages), int(lives.max(initial=0)) + 1), dtype=np.bool_)
-    seen[ages.search_sorted(placed["age"]).to_numpy(), lives] = True
     cohort = _by_life(placed, "cohort")
-    parts = [
-        pl.DataFrame({"cohort": cohort[flags]}).group_by("cohort").len("active").with_columns(age=pl.lit(age))
-        for age, flags in zip(ages, seen, strict=True)
-    ]
-    empty = pl.DataFrame(schema={"cohort": pl.Int32, "active": pl.UInt32, "age": pl.Int32})
-    return pl.concat([empty, *parts], how="vertical_relaxed").with_columns(
-        pl.col("active").cast(pl.Int64), pl.col("age").cast(pl.Int32)
-    )
+    least = int(placed["cohort"].min() or 0)  # type: ignore[arg-type]  # a whole number
+    parts = [pl.DataFrame(schema={"cohort": pl.Int32, "age": pl.Int32, "active": pl.Int64})]
+    for age in ages:
+        seen = np.zeros(len(cohort), dtype=np.bool_)
+        seen[lives[(placed["age"] == age).to_numpy()]] = True
+        counts = np.bincount(cohort[seen] - least)
+        found = np.flatnonzero(counts)
+        columns = {"cohort": (found + least).astype(np.int32), "active": counts[found]}
+        parts.append(pl.DataFrame(columns).select("cohort", pl.lit(age, pl.Int32).alias("age"), "active"))
+    return pl.concat(parts)
 
 
 def _by_life(rows: pl.DataFrame, column: str) -> NDArray[np.int32]:

@@ -50,9 +50,11 @@ def standings(
             segment=rhythm_segments(marts, rhythm_of),
         ),
     )
-    return found if marts.mask is None else found.filter(_is_selected(marts, found["customer"]))
+    return found if marts.mask is None else found.filter(is_selected(marts, found["customer"]))
 
 
-def _is_selected(marts: Marts, customers: pl.Series) -> pl.Series:
-    assert marts.mask is not None
+def is_selected(marts: Marts, customers: pl.Series) -> pl.Series:
+    """Whether each customer, by number, is one of the selected ones."""
+    if marts.mask is None:
+        return pl.repeat(value=True, n=len(customers), eager=True)
     return marts.mask.gather(customers).fill_null(value=False)

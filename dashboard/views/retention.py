@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -10,9 +11,12 @@ import streamlit as st
 
 from dashboard import data, state
 from dashboard.desk import Desk
+from dashboard.movement_data import busiest_windows, standings
 from dashboard.parts import filter_bar, markup, states
 from dashboard.parts.details import open_details
 from dashboard.parts.kpi_row import kpi_row, sentence
+from dashboard.retention_choices import DEFINITIONS, defined
+from dashboard.retention_data import cohort_cells
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
@@ -23,6 +27,7 @@ from dashboard.views import (
     retention_patterns,
     retention_survival,
 )
+from metrics.retention import Cohorts
 from metrics.selection import Missing
 
 METRICS: Final = (
@@ -42,6 +47,17 @@ SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
     "contracts": (later("Contracts"), retention_contracts.render),
     "movements": (later("Movements"), retention_patterns.render),
 }
+
+
+def prepare(desk: Desk, scope: Scope) -> None:
+    """Ask what takes long, so that the answers are there when the page is opened or a definition changed."""
+    plain = Cohorts(scope.grain, min_n=desk.project.min_n)
+    with suppress(Missing):
+        desk.tiles(METRICS, scope)
+        for name in DEFINITIONS:
+            cohort_cells(desk, scope, defined(plain, name))
+        standings(desk, scope)
+        busiest_windows(desk)
 
 
 def render() -> None:

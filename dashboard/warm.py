@@ -46,7 +46,7 @@ def _warm_up() -> None:
 
 
 def prepare(grain: Grain, name: str = PAGES[0].view) -> None:
-    """Ask every question that a view prepares, in the latest period of this length; at first the start page."""
+    """Ask every question that a view prepares, in the latest period of this length."""
     # Streamlit imports this module with the first chart, which takes longer than drawing it.
     import_module("plotly.graph_objs").Figure  # noqa: B018 - touching it is what imports
     view = import_module(name)

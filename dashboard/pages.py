@@ -120,6 +120,15 @@ PAGES: Final[tuple[Page, ...]] = (
         later("One customer with behaviour and feeling together, and whom to call this week."),
     ),
     Page(
+        "snapshots",
+        later("Snapshots"),
+        "photo_library",
+        later("Foundations"),
+        "dashboard.views.snapshots",
+        later("Pages as they were: open them, send them, receive them, and see what changed between two."),
+        filters=False,
+    ),
+    Page(
         "definitions",
         later("Definitions"),
         "menu_book",

@@ -200,7 +200,8 @@ class _Stretch:
         more = [made(Window(self.grain, end, end - start + 1)) for start, end in gaps if start <= end]
         if not more:
             return self
-        sums = pl.concat([self.sums, *more])
+        # Equal questions may name their measures in another order, and so their columns.
+        sums = pl.concat([self.sums, *more], how="diagonal")
         return replace(self, first=min(first, self.first), last=max(last, self.last), sums=sums)
 
 

@@ -94,6 +94,18 @@ def chromium() -> Path:
     return Path(found or _unavailable("no Chromium: install the package `chromium`"))
 
 
+@pytest.fixture(scope="session")
+def browser(chromium: Path) -> Iterator[Any]:
+    """Chromium; as root it has no sandbox to offer."""
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=str(chromium), args=arguments)
+        yield opened
+        opened.close()
+
+
 def _driver(url: str) -> str:
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 

@@ -1,7 +1,8 @@
 """`rapport snapshot`, `rapport snapshots` and `rapport compare`: what pages showed, kept and compared."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -49,14 +50,12 @@ def _made(workspace: Workspace, order: Order, now: datetime) -> Snapshot:
     from dashboard.snapshots.make import Wish, make
     from dashboard.snapshots.reports import Report, ReportPage, report
 
-    # Pages find their project where the server finds it.
-    os.environ[PROJECT_VARIABLE], os.environ[STORE_VARIABLE] = str(workspace.folder), str(workspace.store)
     if order.pages:
         pages = tuple(ReportPage(page=page) for page in order.pages)
         wanted = Report(name="pages", title=order.title or workspace.project.name, pages=pages)
     else:
         wanted = report(workspace.folder, order.report or "executive")
-    with progress() as tell:
+    with progress() as tell, _named(workspace):
         shown = []
         try:
             for number, page in enumerate(wanted.pages):
@@ -124,6 +123,22 @@ def _reckoner(workspace: Workspace, version: str) -> "Again | None":
     from dashboard import data
     from dashboard.snapshots.again import reckoner
 
-    os.environ[PROJECT_VARIABLE], os.environ[STORE_VARIABLE] = str(workspace.folder), str(workspace.store)
-    desk = data.open_desk()
+    with _named(workspace):
+        desk = data.open_desk()
     return None if desk is None else reckoner(desk, version)
+
+
+@contextmanager
+def _named(workspace: Workspace) -> Iterator[None]:
+    """Names the project where pages look for it."""
+    named = {PROJECT_VARIABLE: str(workspace.folder), STORE_VARIABLE: str(workspace.store)}
+    before = {name: os.environ.get(name) for name in named}
+    os.environ.update(named)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

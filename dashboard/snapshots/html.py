@@ -67,8 +67,7 @@ def _cover(content: Content, manifest: Manifest) -> str:
         project=manifest.project, day=show.day(manifest.data.as_of), moment=show.moment(manifest.created_at)
     )
     links = "".join(
-        f'<a href="#page-{number}">{escape(_page_name(page))}</a>'
-        for number, page in enumerate(content.pages)
+        f'<a href="#page-{number}">{escape(page_name(page))}</a>' for number, page in enumerate(content.pages)
     )
     more = f'<a href="#definitions">{escape(_("Definitions"))}</a><a href="#about">{escape(_("About"))}</a>'
     return (
@@ -77,7 +76,7 @@ def _cover(content: Content, manifest: Manifest) -> str:
     )
 
 
-def _page_name(page: PageSheet) -> str:
+def page_name(page: PageSheet) -> str:
     """The title of a page, with its section where the address names one."""
     sections = [
         value for name, values in page.address.items() if name.endswith(".section") for value in values
@@ -89,12 +88,13 @@ def _page(number: int, page: PageSheet) -> str:
     grouped = groupby(page.blocks, key=lambda block: isinstance(block, Picture))
     blocks = "".join(
         f'<div class="charts">{drawn}</div>' if are_charts else drawn
-        for are_charts, drawn in ((are, "".join(map(_block, group))) for are, group in grouped)
+        for are_charts, drawn in ((are, "".join(map(piece, group))) for are, group in grouped)
     )
     return f'<section class="page" id="page-{number}">{blocks}</section>'
 
 
-def _block(block: Block) -> str:
+def piece(block: Block) -> str:
+    """One block of a page as HTML; a chart without its drawing."""
     match block:
         case Head():
             return f'<div class="head"><h2>{escape(block.title)}</h2><p>{escape(block.caption)}</p></div>'

@@ -39,12 +39,17 @@ def difference(change: Change, show: Formatter) -> str:
         return _("no change")
     if not change.is_clear:
         return _("no clear change")
-    return _written(apart, change.unit, show)
+    return written(apart, change.unit, show)
 
 
-def _written(value: Fraction, unit: str, show: Formatter) -> str:
-    """Money to the cent with its sign, all else as a tile writes a difference."""
-    number = decimal(value)
+def value(number: float | None, unit: str, show: Formatter) -> str:
+    """A figure with every digit that it carries."""
+    return show.full(number, cast(Unit, unit))
+
+
+def written(difference: Fraction | Decimal, unit: str, show: Formatter) -> str:
+    """A difference with its sign: money to the cent, all else as a tile writes it."""
+    number = decimal(Fraction(difference))
     if unit == "money":
         sign = "+" if number > 0 else "\N{MINUS SIGN}" if number < 0 else ""
         return sign + show.exact_money(abs(number))
@@ -63,7 +68,7 @@ def why(change: Change, show: Formatter) -> str:
 
 def _cause(cause: Cause, change: Change, show: Formatter) -> str:
     effect = (
-        "" if cause.effect is None or not change.unit else f" ({_written(cause.effect, change.unit, show)})"
+        "" if cause.effect is None or not change.unit else f" ({written(cause.effect, change.unit, show)})"
     )
     return f"{names()[cause.step]}{effect}: {', '.join(cause.words)}"
 

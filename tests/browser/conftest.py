@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Locator, Page
 
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 RESTING = '() => !document.querySelector(\'[data-stale="true"], [data-testid="stSkeleton"]\')'
@@ -78,16 +78,6 @@ def serve(chromium, tmp_path_factory) -> Iterator[Callable[[Path], str]]:
 def site(shop, serve) -> str:
     """The address of the served project."""
     return serve(shop)
-
-
-@pytest.fixture(scope="session")
-def browser(chromium) -> Iterator[Browser]:
-    """Chromium; as root it has no sandbox to offer."""
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=str(chromium), args=arguments)
-        yield opened
-        opened.close()
 
 
 class Visit:

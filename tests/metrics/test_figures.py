@@ -1,6 +1,6 @@
 """Every shipped metric of orders against SQL in DuckDB: at every grain, in cut windows, under filters."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -199,3 +199,14 @@ def test_unknown_names_are_refused_with_a_suggestion(shop_marts: Marts, shipped:
         shop_marts.select(Selection({"region": ("Nort",)}))
     with pytest.raises(Fault, match="unknown category"):
         shop_marts.select(Selection(categories=("coffee",)))
+
+
+def test_names_in_another_order_give_the_same_figures_in_a_longer_window(
+    shop: Mapping[str, pl.DataFrame], open_marts: Callable[..., Marts], shipped: Catalog
+) -> None:
+    marts, fresh = open_marts(shop), open_marts(shop)
+    names = ["retention_rate", "active_customers", "repeat_customers"]
+    last = CALENDAR.code(AS_OF, Grain.MONTH)
+    compute(shipped, names, marts, Window(Grain.MONTH, last, 2))
+    longer = compute(shipped, names[::-1], marts, Window(Grain.MONTH, last, 6))
+    assert longer.equals(compute(shipped, names[::-1], fresh, Window(Grain.MONTH, last, 6)))

@@ -9,12 +9,18 @@ import streamlit as st
 
 from dashboard.snapshots.library import Library, Snapshot
 
+MONTH = """
+reports:
+  - {name: month, title: A month, pages: [{page: overview, with: {period: Sep 2026}}]}
+"""
+
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory, rapport) -> Path:
     """The folder of a loaded demo project: 600 customers, 26 months."""
     folder = tmp_path_factory.mktemp("projects") / "shop"
     assert rapport("demo", folder, "--customers", 600, "--months", 26).code == 0
+    (folder / "reports.yaml").write_text(MONTH, "utf-8")
     done = rapport("refresh", "--project", folder)
     assert done.code == 0, done.err
     return folder
@@ -26,9 +32,6 @@ Keep = Callable[..., Snapshot]
 @pytest.fixture(scope="session")
 def keep(rapport) -> Keep:
     """Makes a snapshot of a project: `keep(folder, "--page", "overview")`."""
-    patch = pytest.MonkeyPatch()
-    for variable in ("RAPPORT_PROJECT", "RAPPORT_STORE"):
-        patch.setenv(variable, "")
 
     def made(folder: Path, *arguments: object) -> Snapshot:
         st.cache_resource.clear()
@@ -38,7 +41,6 @@ def keep(rapport) -> Keep:
 
     yield made
     st.cache_resource.clear()
-    patch.undo()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,140 @@
+"""Snapshots stay as they were made, are checked when they arrive, and go only when told."""
+
+import io
+import shutil
+import zipfile
+
+import pytest
+
+from dashboard.snapshots.errors import SnapshotError
+from dashboard.snapshots.library import Library, Marks, opened
+
+
+@pytest.fixture
+def library(report, tmp_path) -> Library:
+    """A library with one copy of the report."""
+    folder = tmp_path / "snapshots"
+    shutil.copytree(report.folder, folder / report.id)
+    return Library(folder)
+
+
+def test_it_is_whole_and_a_changed_byte_is_named(library):
+    snapshot = library.snapshots()[0]
+    assert snapshot.faults() == []
+    figures = snapshot.folder / "figures.csv"
+    data = bytearray(figures.read_bytes())
+    data[-5] ^= 1
+    figures.write_bytes(data)
+    (snapshot.folder / "extra.txt").write_text("x")
+    (snapshot.folder / "report.pdf").unlink()
+    assert snapshot.faults() == [
+        "`report.pdf` is missing",
+        "`figures.csv` was changed",
+        "`extra.txt` was added",
+    ]
+
+
+def test_a_manifest_cannot_be_moved_to_other_content(library):
+    snapshot = library.snapshots()[0]
+    text = (snapshot.folder / "manifest.json").read_text("utf-8")
+    other = text.replace(snapshot.manifest.content_hash, "0" * 64)
+    (snapshot.folder / "manifest.json").write_text(other, "utf-8")
+    assert opened(snapshot.folder).faults() == ["`manifest.json` does not belong to the content"]
+
+
+def test_what_is_opened_again_is_what_was_kept(library, report):
+    again = library.snapshots()[0].content()
+    kept = report.content()
+    assert again.canonical() == kept.canonical()
+    frames = kept.frames()
+    assert again.frames().keys() == frames.keys()
+    for name, frame in again.frames().items():
+        assert frame.equals(frames[name])
+
+
+def test_a_zip_goes_out_and_comes_back(library, tmp_path):
+    snapshot = library.snapshots()[0]
+    elsewhere = Library(tmp_path / "elsewhere")
+    received = elsewhere.receive(snapshot.archive())
+    assert received.faults() == []
+    assert received.manifest.content_hash == snapshot.manifest.content_hash
+    assert elsewhere.receive(snapshot.archive()).id == f"{snapshot.id}-2"
+
+
+def rezipped(archive, change):
+    """The archive with its files changed by `change(dict of bytes by name)`."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as held:
+        files = {name: held.read(name) for name in held.namelist()}
+    change(files)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, data in files.items():
+            made.writestr(name, data)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../evil.csv",
+        "/etc/evil",
+        "x/../../../figures.csv",
+        "x/run.sh",
+        "x/frames/../../y.parquet",
+        "x/frames/a/b.parquet",
+    ],
+)
+def test_a_path_that_leaves_the_folder_is_refused(library, tmp_path, name):
+    archive = rezipped(library.snapshots()[0].archive(), lambda files: files.update({name: b"x"}))
+    target = Library(tmp_path / "in" / "target")
+    with pytest.raises(SnapshotError, match="no file of a snapshot"):
+        target.receive(archive)
+    assert not list(tmp_path.rglob("evil*"))
+    assert not list(target.folder.glob("*"))
+
+
+def test_a_bomb_is_not_unpacked(tmp_path):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made, made.open("x/figures.csv", "w") as file:
+        for _block in range(1_100):
+            file.write(b"0" * 1_000_000)
+    with pytest.raises(SnapshotError, match="more than a snapshot holds"):
+        Library(tmp_path).receive(out.getvalue())
+
+
+def test_a_changed_or_foreign_archive_is_refused(library, tmp_path):
+    snapshot = library.snapshots()[0]
+    name = f"{snapshot.id}/figures.csv"
+    changed = rezipped(snapshot.archive(), lambda files: files.update({name: b"other"}))
+    with pytest.raises(SnapshotError, match=r"`figures\.csv` is not as it was"):
+        Library(tmp_path / "a").receive(changed)
+    with pytest.raises(SnapshotError, match="no zip"):
+        Library(tmp_path / "b").receive(b"hello")
+
+
+def test_a_newer_format_says_so(library):
+    snapshot = library.snapshots()[0]
+    path = snapshot.folder / "manifest.json"
+    path.write_text(path.read_text("utf-8").replace('"format": 1', '"format": 99'), "utf-8")
+    with pytest.raises(SnapshotError, match=r"newer Rapport .*Upgrade"):
+        opened(snapshot.folder)
+
+
+def test_tags_keep_a_snapshot_from_being_pruned(library, report):
+    for number in range(3):
+        shutil.copytree(report.folder, library.folder / f"copy-{number}")
+        path = library.folder / f"copy-{number}" / "manifest.json"
+        path.write_text(
+            path.read_text("utf-8").replace(f'"id": "{report.id}"', f'"id": "copy-{number}"'), "utf-8"
+        )
+    library.mark("copy-0", Marks(tags=("board",)))
+    gone = library.prune(1)
+    assert len(gone) == 2
+    assert "copy-0" not in gone
+    assert {each.id for each in library.snapshots()} >= {"copy-0"}
+
+
+def test_a_snapshot_pins_the_version_behind_it(report, shop):
+    from connectors.store import Store
+
+    assert report.manifest.data.version in Store(shop / "store").index().pinned

@@ -250,7 +250,12 @@ def run(
     store: StoreFolder = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the dashboard.")] = 8501,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    browser: Annotated[bool, typer.Option(help="Open the dashboard in a browser.")] = False,
+    browser: Annotated[
+        bool | None,
+        typer.Option(
+            "--browser/--no-browser", help="Open it in a browser; default: where there is a screen."
+        ),
+    ] = None,
 ) -> None:
     """Open the dashboard, after a first refresh where nothing was loaded yet."""
     from dashboard.commands.run import run as run_dashboard

@@ -1,6 +1,9 @@
 """`rapport run`: the dashboard in a browser."""
 
+import os
 import socket
+import sys
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from dashboard.workspace import Workspace
 
 
 def run(
-    project: Path | None, store: Path | None, *, host: str, port: int, browser: bool, now: datetime
+    project: Path | None, store: Path | None, *, host: str, port: int, browser: bool | None, now: datetime
 ) -> None:
     """Serve the pages until the process is stopped; the first time load the data before.
 
@@ -28,7 +31,22 @@ def run(
 
     from dashboard.server import serve
 
-    serve(workspace.folder, host, port, store=workspace.store, open_browser=browser)
+    opening = opens_browser(browser, watched=sys.stderr.isatty(), environ=os.environ, platform=sys.platform)
+    serve(workspace.folder, host, port, store=workspace.store, open_browser=opening)
+
+
+def opens_browser(asked: bool | None, *, watched: bool, environ: Mapping[str, str], platform: str) -> bool:
+    """Whether to open a browser: as asked, else where a person started the command at a screen.
+
+    >>> opens_browser(None, watched=True, environ={"DISPLAY": ":0"}, platform="linux")
+    True
+    >>> opens_browser(None, watched=True, environ={"SSH_TTY": "/dev/pts/1"}, platform="linux")
+    False
+    """
+    if asked is not None:
+        return asked
+    screen = platform in ("darwin", "win32") or "DISPLAY" in environ or "WAYLAND_DISPLAY" in environ
+    return watched and screen
 
 
 def _provide_data(workspace: Workspace, now: datetime) -> None:

@@ -217,3 +217,21 @@ def test_run_on_a_port_in_use_names_another(rapport, shop, served):
     assert done.code == 2
     assert f"--port {port + 1}" in done.err
     assert not served
+
+
+@pytest.mark.parametrize(
+    ("asked", "watched", "environ", "platform", "opens"),
+    [
+        (None, True, {"DISPLAY": ":0"}, "linux", True),
+        (None, True, {}, "darwin", True),
+        (None, True, {}, "linux", False),
+        (None, False, {"WAYLAND_DISPLAY": "wayland-0"}, "linux", False),
+        (True, False, {}, "linux", True),
+        (False, True, {}, "win32", False),
+    ],
+)
+def test_a_browser_opens_as_asked_or_where_a_person_sits_at_a_screen(
+    asked, watched, environ, platform, opens
+):
+    found = run_command.opens_browser(asked, watched=watched, environ=environ, platform=platform)
+    assert found is opens

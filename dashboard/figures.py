@@ -21,11 +21,14 @@ from metrics import marts as mart_builder
 from metrics.figures import compute
 from metrics.frames import CATEGORY, Marts
 from metrics.periods import Calendar, Grain, Window
+from metrics.segment_comparison import figures_of_groups, parted
 from metrics.segment_definitions import SegmentShare
 from metrics.segments import with_segments
 from metrics.selection import SEGMENT, Selection
 
 COLUMN: Final = "column to split by"
+BY_SEGMENT: Final = "segment"
+"""What splits figures by the project's segments, where no column of the customers is called so."""
 GRAINS: Final = tuple(grain for grain in Grain if grain is not Grain.ALL)
 DAYS: Final = {"orders": "ordered_on", "answers": "answered_on", "contacts": "occurred_on"}
 """Marts that tell when the data begins, and their column of days."""
@@ -87,12 +90,27 @@ class Book:
         selection: Selection | None = None,
     ) -> pl.DataFrame:
         """Figures as `metrics.figures.compute` gives them. Raises Fault for what is not known."""
+        if by == BY_SEGMENT and by not in self.marts.attributes:
+            return self._by_segment(names, window, selection)
         if by is not None and by != CATEGORY and by not in self.marts.attributes:
-            known = (*self.marts.attributes, CATEGORY, *GRAINS)
+            known = (*self.marts.attributes, CATEGORY, BY_SEGMENT, *GRAINS)
             raise unknown(COLUMN, by, known)
         whole = self.segmented if self._ask_for_segments(names, selection) else self.marts
         chosen = whole.select(selection) if selection else whole
         return compute(self.definitions.catalog, names, chosen, window, by=by)
+
+    def _by_segment(self, names: Sequence[str], window: Window, selection: Selection | None) -> pl.DataFrame:
+        """Figures of every segment by itself, of the chosen ones where some are chosen; they may overlap."""
+        chosen = selection or Selection()
+        if chosen.where:
+            fault = "`--where` and `--by segment` do not go together"
+            raise Fault(fault, "Write the condition into a segment")
+        self.segmented.select(chosen)
+        wanted = chosen.attributes.get(SEGMENT) or tuple(self.segmented.segments)
+        members = {name: self.segmented.segments[name](self.as_of) for name in wanted}
+        groups = parted(self.segmented, members)
+        catalog = self.definitions.catalog
+        return figures_of_groups(catalog, names, groups, window)
 
     def window(self, span: Span, grain: Grain) -> Window:
         """The window of a span: open ends reach to the first day of the data and to the as-of day.

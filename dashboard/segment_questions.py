@@ -11,7 +11,9 @@ import polars as pl
 from dashboard import segment_data
 from dashboard.desk import Desk
 from dashboard.state import Scope
+from metrics.clusters import FEATURES, Clusters, Method, clusters
 from metrics.periods import Grain, Window
+from metrics.reasons import Reason
 from metrics.rfm import Rfm, bins_of, rfm
 from metrics.segment_comparison import differences, figures_of_groups, parted
 from metrics.segment_moves import movers, moves, overlaps
@@ -193,3 +195,17 @@ def labels(desk: Desk, by: str) -> Mapping[str, str]:
         names = dtype.categories.to_list() if isinstance(dtype, pl.Enum) else []
         return {name: name if len(name) == 1 else name.capitalize() for name in names}
     return {}
+
+
+def behaviour(desk: Desk, scope: Scope, method: Method) -> Clusters | Reason:
+    """The behaviour clusters of the customers in the scope; see `metrics.clusters.clusters`."""
+    other = segment_data.without_segments(scope)
+    found = segment_data.facts(desk)
+
+    def made() -> Clusters | Reason:
+        names = [name for name in FEATURES if name in found.offered]
+        rows = found.frame(names).with_columns(desk.whole.frame("customer_summary")["customer"])
+        within = segment_data.base(desk, other)
+        return clusters(rows if within is None else rows.filter(within), method)
+
+    return desk.kept(f"clusters {method} {other.filters}", made)

@@ -15,10 +15,11 @@ from typing import Final, Literal, TypeVar
 
 from config.errors import ConfigError, Problem
 from config.load import Located
-from config.model import find_project
-from connectors.errors import SourceError
+from config.model import Project, find_project
+from connectors.errors import SourceError, StoreError
 from connectors.sources import FILE_NAME, Sources, locate_sources
 from connectors.staging import faults
+from connectors.store import Store
 from dashboard.commands.opening import opened
 from dashboard.commands.sarif import sarif
 from dashboard.commands.terminal import CannotRun, ProblemFound, progress, say, show, show_json
@@ -27,7 +28,9 @@ from dashboard.examples import failures
 from dashboard.instruments import instruments
 from dashboard.scenarios import read_scenarios
 from dashboard.scorecard_files import scorecard_plan
+from dashboard.segment_files import own_segments, segments
 from dashboard.workspace import project_folder
+from metrics.frames import Marts
 from metrics.periods import Calendar
 
 T = TypeVar("T")
@@ -89,6 +92,7 @@ class _Check:
         self.of_scenarios = read_scenarios(folder).problems
         self.instruments = instruments(folder)
         self.of_scorecard = scorecard_plan(folder).problems
+        self.of_segments = _segments(folder, self.project, self.definitions)
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong in the files, file by file."""
@@ -99,6 +103,7 @@ class _Check:
         yield from self.of_scenarios
         yield from self.instruments.problems
         yield from self.of_scorecard
+        yield from self.of_segments
 
     def _unfit(self) -> Iterator[Problem]:
         """What a refresh would refuse."""
@@ -131,6 +136,24 @@ def _placed(sources: Located[Sources], at: int, error: SourceError) -> Problem:
     below = ("sources", at, "columns", column[1]) if column else ("sources", at)
     severity: Literal["warning", "error"] = "warning" if error.retryable else "error"
     return sources.problem(below, error.fault, error.remedy, rule="source", severity=severity)
+
+
+def _segments(folder: Path, project: Project | None, found: Definitions) -> tuple[Problem, ...]:
+    """What is wrong with the segments; which facts there are is known only of what was loaded."""
+    written = own_segments(folder).problems
+    if project is None:
+        return written
+    try:
+        served = Store(folder / project.store).current()
+    except StoreError:
+        return written
+    if served is None:
+        return written
+    names = (*served.manifest.marts, *served.manifest.tables)
+    frames = {name: served.scan(name) for name in names}
+    cuts = Calendar(project.timezone, project.week_start, project.fiscal_year_start)
+    marts = Marts(frames, cuts, served.manifest.as_of)
+    return segments(folder, marts, found.catalog).problems
 
 
 def _found(read: Callable[[Path], T], folder: Path) -> tuple[T | None, tuple[Problem, ...]]:

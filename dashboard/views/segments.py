@@ -16,6 +16,7 @@ from dashboard.text import gettext as _
 from dashboard.text import later
 from dashboard.views import (
     segments_builder,
+    segments_clusters,
     segments_compare,
     segments_list,
     segments_moves,
@@ -34,6 +35,7 @@ SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
     "overlap": (later("Overlap"), segments_overlap.render),
     "moves": (later("Migration"), segments_moves.render),
     "rfm": (later("RFM"), segments_rfm.render),
+    "clusters": (later("Clusters"), segments_clusters.render),
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dashboard.charts.layout import Chart, Show, axis, clipped, label_room, layout
+from dashboard.charts.layout import POINTED, Chart, Show, axis, clipped, label_room, layout
 from dashboard.theme import BAD, GOOD, SERIES
 
 ROW = 34
@@ -52,7 +52,7 @@ def _bars(
     }
     shown = clipped(names)
     frame = layout(height, left=label_room(shown), right=4, top=0, bottom=0)
-    frame["hovermode"] = "closest"
+    frame |= POINTED
     frame["xaxis"] = axis() | {"showticklabels": False, "range": _range(numbers)}
     frame["yaxis"] = axis() | {
         "tickmode": "array",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.charts.layout import Chart, Show, axis, label_room, layout
+from dashboard.charts.layout import POINTED, Chart, Show, axis, label_room, layout
 from dashboard.charts.retention import Curve, curves
 from dashboard.theme import SERIES
 
@@ -20,7 +20,7 @@ def tornado(names: Sequence[str], low: Values, high: Values, show: Show, alt: st
     """Two bars a lever from zero: what less of it and what more of it does, the widest at the top."""
     height = _ROW * len(names) + 8
     frame = layout(height, left=label_room(names), right=4, top=0, bottom=0)
-    frame["hovermode"] = "closest"
+    frame |= POINTED
     frame["barmode"] = "overlay"
     both = np.concatenate([low, high, [0.0]])
     room = float(np.nanmax(both) - np.nanmin(both)) * 0.3 or 1.0

@@ -16,6 +16,8 @@ Show = Callable[[float], str]
 """How a chart writes a value; the formatter and its unit are chosen by the page."""
 
 TICKS: Final = 5
+POINTED: Final[dict[str, Any]] = {"hovermode": "closest", "hoverdistance": 20}
+"""For marks that are pointed at: with the endless distance of `layout` Plotly takes the last of them."""
 CONFIG: Final[dict[str, Any]] = {
     "displayModeBar": False,
     "scrollZoom": False,

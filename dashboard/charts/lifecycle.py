@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.charts.layout import Chart, Show, label_room, layout, spread, value_ticks
+from dashboard.charts.layout import POINTED, Chart, Show, label_room, layout, spread, value_ticks
 from dashboard.theme import BAD, QUIET, SERIES
 
 COLOURS: Final = {
@@ -111,7 +111,7 @@ def flow(
     }
     height = 320
     frame = layout(height, left=4, right=4, top=6, bottom=10)
-    frame["hovermode"] = "closest"
+    frame |= POINTED
     return Chart({"data": [trace], "layout": frame}, alt, height)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.charts.layout import Chart, Show, axis, label_room, layout
+from dashboard.charts.layout import POINTED, Chart, Show, axis, label_room, layout
 from dashboard.charts.retention import Curve, curves
 from dashboard.theme import GRID, QUIET, SERIES
 
@@ -39,7 +39,7 @@ def quadrants(
     """Points in four quadrants about `cut` (P(alive), amount); amounts in logs, names in corners."""
     ticks = _decades(points.amount)
     frame = layout(height, left=label_room([show(tick) for tick in ticks]), right=12, top=22, bottom=34)
-    frame["hovermode"] = "closest"
+    frame |= POINTED
     low, high = np.log10(max(points.amount.min(), ticks[0])), np.log10(points.amount.max())
     frame["yaxis"] |= {
         "type": "log",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.charts.layout import Chart, Show, label_room, layout, spread, value_ticks
+from dashboard.charts.layout import POINTED, Chart, Show, label_room, layout, spread, value_ticks
 from dashboard.theme import QUIET, SERIES
 
 Values = NDArray[np.float64]
@@ -53,7 +53,7 @@ def curves(
         "tickangle": 0,
         "range": [-0.01 * last, last * 1.01],
     }
-    frame["hovermode"] = "closest" if steps else "x unified"
+    frame |= POINTED if steps else {"hovermode": "x unified"}
     frame["annotations"] = _ends(lines, top - low, height)
     traces = [
         trace

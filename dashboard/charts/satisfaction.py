@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.charts.layout import Chart, Show, axis, label_room, layout, nice_ticks, spread, value_ticks
+from dashboard.charts.layout import (
+    POINTED,
+    Chart,
+    Show,
+    axis,
+    label_room,
+    layout,
+    nice_ticks,
+    spread,
+    value_ticks,
+)
 from dashboard.theme import BAD, GOOD, QUIET, SERIES
 
 Values = NDArray[np.float64]
@@ -47,7 +57,7 @@ def dumbbells(data: Dumbbells, show: Show, alt: str) -> Chart:
     room = 0.03 * (ticks[-1] - ticks[0])
     left, right = label_room(data.names) + 22, label_room(data.gaps) + 16
     frame = layout(height, left=left, right=right, top=34, bottom=26)
-    frame["hovermode"] = "closest"
+    frame |= POINTED
     frame["showlegend"] = True
     frame["legend"] = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "xanchor": "left"}
     frame["xaxis"] = axis(grid=True) | {
@@ -155,7 +165,7 @@ def waves(data: Waves, show: Show, tick: Show, alt: str, *, height: int = 300) -
         "range": [-0.35, len(data.ticks) - 0.65],
     }
     frame["yaxis"] |= scale
-    frame["hovermode"] = "closest"
+    frame |= POINTED
     frame["annotations"] = [
         {
             "x": last,
@@ -219,7 +229,7 @@ def dots(data: Dots, show: Show, alt: str, *, zero: bool = False) -> Chart:
     ends = np.concatenate([data.lower, data.upper, data.values, data.beside, [0.0] if zero else []])
     ticks = nice_ticks(float(np.nanmin(ends)), float(np.nanmax(ends)))
     frame = layout(height, left=label_room(data.names) + 22, right=56, top=34, bottom=26)
-    frame["hovermode"] = "closest"
+    frame |= POINTED
     frame["showlegend"] = not np.isnan(data.beside).all()
     frame["legend"] = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "xanchor": "left"}
     frame["xaxis"] = axis(grid=True) | {

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from dashboard.charts.layout import Chart, Show, axis, label_room, layout, value_ticks
+from dashboard.charts.layout import POINTED, Chart, Show, axis, label_room, layout, value_ticks
 from dashboard.theme import GRID, QUIET, SERIES
 
 LARGEST: Final = 34.0
@@ -36,7 +36,7 @@ def priorities(
     values = [move.expected for move in moves]
     scale = value_ticks(min(0.0, *values), max(values), show)
     frame = layout(height, left=label_room(scale["ticktext"]), right=12, top=24, bottom=124)
-    frame["hovermode"] = "closest"
+    frame |= POINTED
     span = scale["range"][1] - scale["range"][0]
     frame["yaxis"] |= scale | {"range": [scale["range"][0] - 0.06 * span, scale["range"][1] + 0.12 * span]}
     spread = [move.feasible for move in moves]

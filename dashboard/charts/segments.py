@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.charts.layout import Chart, Show, axis, clipped, label_room, layout, spread, value_ticks
+from dashboard.charts.layout import (
+    POINTED,
+    Chart,
+    Show,
+    axis,
+    clipped,
+    label_room,
+    layout,
+    spread,
+    value_ticks,
+)
 from dashboard.theme import QUIET, SERIES
 
 Flags = NDArray[np.bool_]
@@ -25,7 +35,7 @@ def upset(names: Sequence[str], flags: Flags, counts: Sequence[int], show: Show,
     low = 40 + ROW * rows
     height = 230 + low
     frame = layout(height, left=label_room(clipped(names)), right=6, top=20, bottom=8)
-    frame["hovermode"] = "closest"
+    frame |= POINTED
     split = low / height
     frame["xaxis"] = axis() | {"showticklabels": False, "range": [-0.6, many - 0.4], "anchor": "y2"}
     frame["yaxis"] |= {"domain": [split, 1], "showticklabels": False, "showgrid": False}
@@ -129,7 +139,7 @@ def migration(
     }
     height = max(320, 34 * max(len(left), len(right)))
     frame = layout(height, left=4, right=4, top=6, bottom=10)
-    frame["hovermode"] = "closest"
+    frame |= POINTED
     return Chart({"data": [trace], "layout": frame}, alt, height)
 
 

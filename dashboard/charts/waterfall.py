@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.charts.layout import Chart, Show, axis, label_room, layout
+from dashboard.charts.layout import POINTED, Chart, Show, axis, label_room, layout
 from dashboard.theme import BAD, GOOD, QUIET
 
 
@@ -44,7 +44,7 @@ def waterfall(
     }
     left = label_room([step.name for step in steps])
     frame = layout(height, left=left, right=4, top=0, bottom=0)
-    frame["hovermode"] = "closest"
+    frame |= POINTED
     frame["waterfallgap"] = 0.42
     frame["xaxis"] = axis() | {"showticklabels": False, "range": _range(steps, room)}
     frame["yaxis"] = axis() | {

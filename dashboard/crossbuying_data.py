@@ -13,11 +13,13 @@ from dashboard.state import Scope
 from metrics import crossbuying
 from metrics.affinity import Unit, association, pair_counts
 from metrics.cross_buyers import accounts, with_traits
-from metrics.cross_selling import offers, rules
 from metrics.direction import Lead, Loyalty, directions, panel, periods_until
 from metrics.event_times import lives_until
 from metrics.frames import CATEGORY, Marts
 from metrics.itemsets import itemsets
+from metrics.next_category import Trained, trained
+from metrics.next_category_offers import first_margins, offers
+from metrics.next_category_quality import comparison, scores
 from metrics.reasons import Reason
 from metrics.selection import Missing
 
@@ -195,15 +197,44 @@ def direction(desk: Desk, scope: Scope, loyalty: Loyalty) -> tuple[Lead, Lead] |
     return desk.kept(f"direction {loyalty} {scope.filters}", lambda: directions(panel_, loyalty))
 
 
-def targets(desk: Desk, scope: Scope) -> pl.DataFrame:
+def following(desk: Desk, scope: Scope, horizon: int) -> Trained | Reason:
+    """The model of the next category, and the one by which it is judged."""
+    found = bought(desk, scope)
+    return desk.kept(
+        f"next category {horizon} {scope.filters}",
+        lambda: trained(found.rows, _contacts(desk), desk.as_of, horizon),
+    )
+
+
+def _contacts(desk: Desk) -> pl.DataFrame:
+    """When customers were in contact; no rows where no source says."""
+    if "contacts" not in desk.whole.frames:
+        return pl.DataFrame(schema={"customer": pl.UInt32, "occurred_on": pl.Date})
+    return desk.whole.frame("contacts").select("customer", "occurred_on").drop_nulls()
+
+
+def quality(desk: Desk, scope: Scope, horizon: int, found: Trained) -> pl.DataFrame:
+    """The model beside rules of thumb on the last window; groups are those of the acquisition channel."""
+
+    def made() -> pl.DataFrame:
+        people = desk.whole.frame("customer_summary")
+        name = next((each for each in ("channel", "region") if each in people.columns), None)
+        codes = pl.zeros(len(found.before.customers), pl.Int64, eager=True)
+        if name is not None:
+            codes = people[name].gather(found.before.customers).rank("dense").fill_null(0).cast(pl.Int64)
+        return comparison(found, scores(found, codes.to_numpy()))
+
+    return desk.kept(f"next category quality {horizon} {scope.filters}", made)
+
+
+def targets(desk: Desk, scope: Scope, found: Trained) -> pl.DataFrame:
     """What to offer to whom, the most valuable first; cross-buyers who lose money are left out."""
 
     def made() -> pl.DataFrame:
-        pairs = together(desk, scope, "order", CATEGORY).pairs
-        rows = offers(bought(desk, scope).held, rules(pairs), _left_out(desk, scope))
-        return with_ids(desk, rows)
+        worth = first_margins(bought(desk, scope).rows, found.horizon)
+        return with_ids(desk, offers(found, worth, _left_out(desk, scope)))
 
-    return desk.kept(f"cross-selling {scope.filters}", made)
+    return desk.kept(f"next category offers {found.horizon} {scope.filters}", made)
 
 
 def _left_out(desk: Desk, scope: Scope) -> pl.DataFrame:

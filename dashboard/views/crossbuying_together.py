@@ -31,6 +31,21 @@ RANKS: Final = {"leverage": later("Leverage"), "hyper_lift": later("Hyper-lift")
 FEW: Final = 5.0
 """A cell of the table of two by two that is expected to hold fewer is too thin for a lift."""
 MOST: Final = 24
+SHOWN: Final = (
+    "x",
+    "y",
+    "n_xy",
+    "expected",
+    "lift",
+    "hyper_lift",
+    "leverage",
+    "confidence",
+    "confidence_back",
+    "conviction",
+    "p_adjusted",
+    "test",
+)
+"""The measures in the order of the list's columns."""
 LEVEL: Final = 0.05
 
 
@@ -180,7 +195,7 @@ def _pairs(desk: Desk, ranked: pl.DataFrame, unit: Unit) -> None:
         Column(_("Test")),
     ]
     listing(
-        ranked,
+        ranked.select(SHOWN),
         columns,
         partial(_pair_cells, desk),
         desk.show,

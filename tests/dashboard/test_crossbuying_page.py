@@ -61,7 +61,9 @@ def test_losing_customers_get_no_offer(opened):
 
     losing = set(asked.losing_list(desk, scope)["customer_id"])
     assert losing
-    assert not losing & set(asked.targets(desk, scope)["customer_id"])
+    offered = asked.targets(desk, scope, asked.following(desk, scope, 90))
+    assert len(offered)
+    assert not losing & set(offered["customer_id"])
 
 
 def test_without_categories_the_page_says_what_to_map(open_page, texts, shop, tmp_path, rapport):

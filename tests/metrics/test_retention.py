@@ -100,6 +100,18 @@ def test_lines_alone_give_the_same_grid():
     grid = table(frame, as_of).select("cohort", "age", "active")
     for rows in (frame, frame.sort("customer_id"), frame.sample(fraction=1, shuffle=True, seed=1)):
         assert line_cohorts(rows.lazy(), CALENDAR, as_of).rows() == grid.rows()
+    early = table(frame, date(2024, 7, 31)).select("cohort", "age", "active")
+    assert line_cohorts(frame.lazy(), CALENDAR, date(2024, 7, 31)).rows() == early.rows()
+
+
+def test_lines_of_nobody_and_returns_are_no_cohort():
+    frame = lines(
+        ["a", "a", None, "b"], [date(2024, 1, 3), date(2024, 2, 1), date(2024, 1, 9), date(2024, 1, 9)]
+    )
+    returned = frame.with_columns(is_return=pl.col("customer_id") == "b")
+    assert line_cohorts(returned.lazy(), CALENDAR, date(2024, 2, 29))["active"].to_list() == [1, 1]
+    assert line_cohorts(returned.lazy(), CALENDAR, date(2023, 2, 28)).is_empty()
+    assert line_cohorts(returned.clear().lazy(), CALENDAR, date(2023, 2, 28)).is_empty()
 
 
 def test_every_begun_period_stands_there():

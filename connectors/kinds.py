@@ -119,6 +119,14 @@ class _Source(Model):
     duplicates: Literal["keep", "merge"] = Field(
         "keep", description="merge: rows that are equal in every column count once."
     )
+    system: str | None = Field(
+        None, pattern=r"^\w+$", description="The system whose customer ids it holds, where there are several."
+    )
+    identity: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="Keys by which its customers are known elsewhere: `email`, `phone` or another system's "
+        "name, and the column of each.",
+    )
     drift: Literal["report", "stop"] = Field(
         "report", description="What happens when its columns change: it is told, or nothing is published."
     )

@@ -17,7 +17,7 @@ from connectors.tables import dtypes, keys
 
 @dataclass
 class Load:
-    """One source on its way into its table."""
+    """One source on its way into its table; `known` counts customers whom an earlier system has."""
 
     source: Source
     raw: Raw
@@ -29,6 +29,7 @@ class Load:
     unmatched: Counter[str] = field(default_factory=Counter)
     repeated: pl.Series = field(default_factory=lambda: pl.Series(ROW, [], pl.UInt32))
     clashing: pl.DataFrame = field(default_factory=pl.DataFrame)
+    known: int = 0
 
     @property
     def repairs(self) -> list[str]:

@@ -24,7 +24,7 @@ from connectors.manifest import SCHEMA_VERSION, Entry, Manifest, SourceReport
 from connectors.sources import Sources
 from connectors.staging import Staged, stage
 from connectors.store import Store, Version
-from connectors.tables import keys
+from connectors.tables import TABLES, keys
 from connectors.writer import KEPT_VERSIONS, Writer, exclusive
 
 Frame = pl.LazyFrame | pl.DataFrame
@@ -180,6 +180,8 @@ class _Run:
 
 
 def _order(table: str) -> tuple[str, ...]:
+    if table not in TABLES:
+        return ()
     return ORDER.get(table, keys(table))
 
 

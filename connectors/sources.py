@@ -24,6 +24,11 @@ class Sources(Model):
 
     sources: tuple[Source, ...] = Field(min_length=1, description="The sources, in any order.")
 
+    apart: tuple[tuple[str, str], ...] = Field(
+        (),
+        description="Pairs of ids, each as `system:id`, that are not one customer whatever keys say.",
+    )
+
     def named(self, name: str) -> Source:
         """The source of that name; KeyError when there is none."""
         return {source.name: source for source in self.sources}[name]
@@ -60,6 +65,7 @@ def _problems(located: Located[Sources]) -> Iterator[Problem]:
         yield from _table_problems(located, here, source)
         yield from _join_problems(located, here, source, [other.name for other in sources])
         yield from _use_problems(located, here, source, sources)
+        yield from _identity_problems(located, here, source, sources)
         yield from _filter_problems(located, here, source)
 
 
@@ -129,6 +135,21 @@ def _use_problems(
     elif source.name not in {join.source for other in sources for join in other.joins}:
         fault = f"`{source.name}` fills no table and no source joins it"
         yield located.problem(here, fault, "Add `table:` and `columns:`", rule="unused")
+
+
+def _identity_problems(
+    located: Located[Sources], here: Location, source: Source, sources: tuple[Source, ...]
+) -> Iterator[Problem]:
+    """Keys of a kind that is not known, and keys of customers whose system is not named."""
+    known = ["email", "phone", *(other.system for other in sources if other.system)]
+    for kind in source.identity:
+        if kind not in known:
+            fault = f"`{kind}` is no kind of key and no system"
+            place = (*here, "identity", kind)
+            yield located.problem(place, fault, suggestion(kind, known), rule="identity", key=True)
+    if source.identity and not source.system:
+        fault, remedy = "`identity:` without a `system:`", "Name the system whose ids these are"
+        yield located.problem((*here, "identity"), fault, remedy, rule="identity", key=True)
 
 
 def _filter_problems(located: Located[Sources], here: Location, source: Source) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from config.model import Project
 from connectors.cuts import Cuts, scanned
 from connectors.duplicates import PART, repeated_keys, repeated_rows
 from connectors.errors import SourceError, SourceErrors
+from connectors.identities import KEY_MAP, again, identities, people, systems_of
 from connectors.joins import Joined, joined
 from connectors.kinds import Source
 from connectors.loads import Load, dealt, faults_of, filtered, is_numbered, repaired, repeated, table
@@ -139,12 +140,16 @@ class _Staging:
         self._stop_on_faults()
         loads = self._loads(sorted(listed, key=lambda source: source.table != ""))
         tables = {name: [one for one in loads if one.source.table == name] for name in TABLES}
+        key_map = self._identified(loads)
         for name, parts in tables.items():
             self._find_repeated(name, parts)
+        self._merge_people(tables["customers"])
         for load in loads:
             self._report(load)
         self.progress("Sources read", 1.0)
-        rows = {name: table(name, parts) for name, parts in tables.items() if parts}
+        rows = {name: table(name, parts) for name, parts in tables.items() if parts} | key_map
+        if key_map and "customers" in rows:
+            rows["customers"] = people(rows["customers"])
         in_parts = {name: dealt(name, tables[name], cuts) for name, cuts in self.cuts.items() if cuts}
         reports = tuple(self._ordered_reports())
         return Staged(rows, self.quarantine, reports, in_parts, self.readers.pulls)
@@ -222,9 +227,31 @@ class _Staging:
         if not load.accepted.exists():  # no row was dealt to any part
             pl.DataFrame(schema=accepted.collect_schema()).write_parquet(load.accepted)
 
+    @property
+    def _across(self) -> bool:
+        """Whether customers are known in several systems."""
+        return len(systems_of(self.sources.sources)) > 1
+
+    def _identified(self, loads: Sequence[Load]) -> dict[str, pl.LazyFrame]:
+        """Puts the customers of several systems under one id each; the key map as a table."""
+        if not self._across:
+            return {}
+        self.progress("Matching customers across systems", 1.0)
+        in_order = [load for source in self.sources.sources for load in loads if load.source is source]
+        filling = [load for load in in_order if load.source.table]
+        found = identities(filling, self.sources.apart)
+        for load in filling:
+            found.applied(load)
+        return {KEY_MAP: found.key_map.lazy()}
+
+    def _merge_people(self, loads: Sequence[Load]) -> None:
+        if self._across:
+            for load, name in ((load, load.source.name) for load in loads):
+                load.known = again(loads)[name]
+
     def _cuts(self, load: Load) -> Cuts | None:
         """Where the table of a source is cut: settled by the first source that fills it."""
-        table = load.source.table
+        table = "" if self._across else load.source.table
         if table and table not in self.cuts:
             mapped = load.plan.rows.select(pl.col(f"ours:{name}").alias(name) for name in load.plan.columns)
             self.cuts[table] = self.cutter(table, mapped, load.rows_read)
@@ -232,6 +259,10 @@ class _Staging:
 
     def _find_repeated(self, table: str, loads: Sequence[Load]) -> None:
         if not loads or (len(loads) == 1 and is_numbered(loads[0].source, table)):
+            return
+        if table == "customers" and self._across and len(loads) > 1:
+            for load in loads:  # two systems may know one customer, a system may not twice
+                self._find_repeated(table, [load])
             return
         parts = [scanned(load.accepted).drop(load.repairs) for load in loads]
         found = repeated_keys(parts, keys(table))
@@ -251,10 +282,10 @@ class _Staging:
             table=load.source.table,
             files=load.raw.files,
             rows_read=load.rows_read,
-            accepted=accepted - unmet,
+            accepted=accepted - unmet - load.known,
             quarantined=quarantined,
             filtered=load.unmatched + filtered(load) + Counter({_UNMET: unmet}),
-            merged=load.merged,
+            merged=load.merged + load.known,
             repeated=repeated(load),
             repaired=repaired(load),
             notes=(*load.raw.notes, *load.plan.notes),

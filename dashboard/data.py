@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -20,6 +20,8 @@ import streamlit as st
 
 from config.errors import ConfigError
 from config.model import FILE_NAME, Project
+from connectors.attempts import Attempt
+from connectors.attempts import attempts as attempts_of
 from connectors.errors import StoreError
 from connectors.store import Store
 from dashboard.commands.refresh import loaded
@@ -27,6 +29,8 @@ from dashboard.connecting.places import Look, look
 from dashboard.definitions import Definitions, definitions, loaded_attributes, own_files, remember
 from dashboard.desk import Desk
 from dashboard.format import Formatter
+from dashboard.freshness import Freshness
+from dashboard.freshness import freshness as freshness_of
 from dashboard.instruments import instrument_files
 from dashboard.segment_files import FILE as SEGMENT_FILE
 from dashboard.segment_files import segments
@@ -107,6 +111,19 @@ def looked(said: Mapping[str, Any], folder: Path) -> Look:
 def refresh(ours: Workspace, now: datetime, progress: Callable[[str, float], None]) -> None:
     """Read every source and publish what they say. Raises ConfigError or SourceError."""
     loaded(ours, now=now, report=progress)
+
+
+def attempts(found: Desk) -> tuple[Attempt, ...]:
+    """The newest refreshes of the served project, the oldest first."""
+    return attempts_of(found.workspace.store).attempts
+
+
+def freshness(found: Desk) -> Freshness:
+    """How fresh the served data are now."""
+    now = datetime.now(UTC)  # noqa: TID251  # the clock of a page: data grow late while nobody does anything
+    index, tried = Store(found.workspace.store).index(), attempts(found)
+    last = tried[-1] if tried else None
+    return freshness_of(found.project, found.manifest.refreshed_at, index.checked_at, last, now)
 
 
 def refresh_command() -> str:

@@ -123,6 +123,10 @@ class Desk:
         """The moment of a version's refresh in the project's time zone."""
         return manifest.refreshed_at.astimezone(ZoneInfo(self.project.timezone))
 
+    def local_time(self, at: datetime) -> datetime:
+        """A moment in the project's time zone."""
+        return at.astimezone(ZoneInfo(self.project.timezone))
+
     def versions(self) -> list[Manifest]:
         """Every version of the store, the newest first."""
         return [each.manifest for each in reversed(Store(self.workspace.store).versions())]

@@ -11,7 +11,7 @@ from connectors.errors import StoreError
 from dashboard import data, sheet, state, text, theme
 from dashboard.desk import Desk
 from dashboard.pages import PAGES, Page, entry, navigation
-from dashboard.parts import filter_bar, markup, snapshot_button, states, watch
+from dashboard.parts import filter_bar, freshness_badge, markup, snapshot_button, states, watch
 from dashboard.snapshots.compose import Shown
 from dashboard.text import gettext as _
 from dashboard.text import ngettext
@@ -70,9 +70,11 @@ def _say_what_is_broken(desk: Desk) -> None:
 def _sidebar(page: Page, desk: Desk) -> None:
     if page.filters:
         state.keep(filter_bar.filter_bar(_choices(desk), desk.read))
-        return
     with st.sidebar:
-        filter_bar.freshness(desk.as_of, desk.local(desk.manifest), desk.read)
+        if not page.filters:
+            filter_bar.freshness(desk.as_of, desk.local(desk.manifest), desk.read)
+        fresh = data.freshness(desk)
+        st.html(freshness_badge.badge(fresh, lambda at: desk.show.moment(desk.local_time(at))))
 
 
 def _choices(desk: Desk) -> filter_bar.Choices:

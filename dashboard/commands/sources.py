@@ -43,6 +43,10 @@ def show_reports(version: Version) -> None:
             say(f"{report.name}: repaired {what}: {count:,} cells")
         if report.repeated:
             say(f"{report.name}: {_repeated(report.repeated)}")
+        for warning in report.warnings:
+            say(f"warning: {report.name}: {warning}")
+    for note in version.manifest.notes:
+        say(note)
     show(f"version {version.id}, data to {version.manifest.as_of:%Y-%m-%d}")
 
 

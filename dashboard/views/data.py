@@ -14,6 +14,7 @@ from dashboard.parts.fate import Fate, fate
 from dashboard.parts.listing import listing
 from dashboard.parts.markup import Column
 from dashboard.text import gettext as _
+from dashboard.views import data_identities, data_refreshes
 
 
 def render() -> None:
@@ -25,12 +26,15 @@ def render() -> None:
     markup.head(
         _("Data"), caption.format(project=desk.project.name, day=show.day(manifest.as_of), moment=moment)
     )
-    for text in manifest.notes:
+    warned = (f"`{report.name}`: {words}" for report in manifest.sources for words in report.warnings)
+    for text in (*warned, *manifest.notes):
         markup.notice(text)
     _rows(manifest, show)
     _sources(manifest, show)
     _set_aside(manifest, show)
     _quarantine(desk)
+    data_identities.render(desk)
+    data_refreshes.render(desk)
     _versions(desk)
     _meaning(desk)
 

@@ -1,0 +1,33 @@
+"""The badge that says whether the data are fresh, late, or failed to be refreshed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from html import escape
+from typing import Final
+
+from dashboard.freshness import Freshness
+from dashboard.text import gettext as _
+
+_SIGNS: Final = {
+    "fresh": "\N{BLACK CIRCLE}",
+    "late": "\N{BLACK UP-POINTING TRIANGLE}",
+    "failed": "\N{MULTIPLICATION SIGN}",
+}
+
+
+def badge(fresh: Freshness, moment: Callable[[datetime], str]) -> str:
+    """The badge as HTML: a word, a sign that is no colour, and when the sources were last looked at."""
+    words = {
+        "fresh": _("Fresh"),
+        "late": _("Late"),
+        "failed": _("The last refresh failed"),
+    }
+    looked = _("looked at {moment}, next {due}").format(
+        moment=moment(fresh.looked_at), due=moment(fresh.due_at)
+    )
+    return (
+        f'<p class="fresh-badge {fresh.state}"><b><span aria-hidden="true">{_SIGNS[fresh.state]}</span> '
+        f'{escape(words[fresh.state])}</b> <span class="muted">{escape(looked)}</span></p>'
+    )

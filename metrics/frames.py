@@ -16,7 +16,7 @@ from config.errors import unknown
 from metrics.marts import PANELS, order_marts
 from metrics.money import amounts, units
 from metrics.orders import LINE_SUMS
-from metrics.panels import DERIVED, EVERY_SUM, FOLLOWS, MONEY_COLUMNS, NEEDED, panel
+from metrics.panels import DERIVED, EVERY_SUM, FOLLOWS, MONEY_COLUMNS, NEEDED, NEIGHBOURS, panel
 from metrics.people import attribute_names, with_totals
 from metrics.periods import Calendar, Grain, Window
 from metrics.relations import PANEL, Relation
@@ -269,9 +269,10 @@ class Marts:
             rows = self.in_units(PANELS[window.grain], {"period", "customer", *columns})
             return between(rows, "period", window.first - before, window.last)
         split = [CATEGORY] if by_category else []
-        summed = [name for name in EVERY_SUM if name in columns or name in NEEDED]
+        neighbours = not columns.isdisjoint(NEIGHBOURS)
+        summed = [name for name in EVERY_SUM if name in columns or (neighbours and name in NEEDED)]
         orders, period = reached(self._order_rows(by_category, frozenset(summed)), window, self.calendar)
-        made = panel(orders, period, split, summed)
+        made = panel(orders, period, split, summed, neighbours=neighbours)
         return made.filter(pl.col("period").is_between(window.first - before, window.last))
 
     def _all_time(self) -> pl.DataFrame:

@@ -32,13 +32,18 @@ NEEDED: Final = ("orders", "first_orders", "net_amount")
 
 
 def panel(
-    orders: pl.DataFrame, period: pl.Series, split: Sequence[str] = (), columns: Sequence[str] = EVERY_SUM
+    orders: pl.DataFrame,
+    period: pl.Series,
+    split: Sequence[str] = (),
+    columns: Sequence[str] = EVERY_SUM,
+    *,
+    neighbours: bool = True,
 ) -> pl.DataFrame:
     """Sums of order rows by customer and period, with the neighbour columns; sorted as the orders are.
 
     `orders` are sorted by (split, customer, ordered_on), `period` is that of each row, money is in units. The
     rows of unknown customers make one row a period, its customer null. `columns` are summed, and whatever the
-    neighbours need.
+    neighbours need unless these are not asked for.
 
     `is_first`: the customer's first order ever falls into the period. `active_before` and `active_next`: the
     customer ordered in the period just before or after. `net_before`: the customer's net amount in the period
@@ -46,8 +51,9 @@ def panel(
     """
     at = starts(*(orders[name] for name in (*split, "customer")), period)
     keys = [*(orders[name].gather(at) for name in (*split, "customer")), period.gather(at).alias("period")]
-    summed = [name for name in EVERY_SUM if name in columns or name in NEEDED]
-    return with_neighbours(pl.DataFrame([*keys, *sums(orders, summed, at)]), split)
+    summed = [name for name in EVERY_SUM if name in columns or (neighbours and name in NEEDED)]
+    rows = pl.DataFrame([*keys, *sums(orders, summed, at)])
+    return with_neighbours(rows, split) if neighbours else rows
 
 
 def by_period(rows: pl.DataFrame) -> pl.DataFrame:

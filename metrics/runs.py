@@ -36,12 +36,18 @@ def in_order(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
 
 def starts(*columns: pl.Series) -> Whole:
     """Where the runs of equal keys begin; the rows are sorted by these columns."""
-    keys = [codes(column) for column in columns]
+    keys = [_told_apart(column) for column in columns]
     changes = np.zeros(len(keys[0]), dtype=np.bool_)
     changes[:1] = True
     for key in keys:
         changes[1:] |= key[1:] != key[:-1]
     return np.flatnonzero(changes)
+
+
+def _told_apart(column: pl.Series) -> NDArray[np.generic]:
+    """Numbers that are equal where the values are, as narrow as the column has them."""
+    plain = column.to_physical()
+    return codes(column) if plain.null_count() or plain.dtype == pl.String else plain.to_numpy()
 
 
 def runs(rows: pl.DataFrame, *names: str) -> Whole:

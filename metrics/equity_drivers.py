@@ -20,12 +20,8 @@ from metrics.reasons import Reason
 
 DISCOUNT: Final = 0.10
 DRAWS: Final = 400
-_SHORT: Final = (
-    "Yearly retention needs orders of two full years before {day}. Load older orders, or choose a later one"
-)
-_NOBODY: Final = (
-    "Nobody ordered in one of the two years before {day}. Widen the filters, or choose another period"
-)
+_SHORT: Final = "Yearly retention needs two full years of orders. Load older orders, or choose a later period"
+_NOBODY: Final = "Nobody ordered in one of the two years. Widen the filters, or choose another period"
 _EXACT: Final = Decimal("0.0001")
 
 
@@ -144,9 +140,9 @@ def drivers(year: Year, discount: float = DISCOUNT, convention: Convention = "en
     before = year.people.filter("before")
     active = year.active
     if year.first_day - timedelta(days=1) > year_ends(year.ends_on)[2]:
-        return Reason("short_history", _SHORT.format(day=year.ends_on.isoformat()))
+        return Reason("short_history", _SHORT)
     if active.is_empty() or before.is_empty():
-        return Reason("no_customers", _NOBODY.format(day=year.ends_on.isoformat()))
+        return Reason("no_customers", _NOBODY)
     kept, of = int(before["now"].sum()), len(before)
     revenue, bought = float(active["net_amount"].sum() or 0), int(active["orders"].sum())
     margin = float(active["margin"].sum() or 0) if year.has_cost else revenue

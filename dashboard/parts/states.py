@@ -27,7 +27,7 @@ def empty(icon: str, title: str, text: str, command: str = "") -> None:
     typed = f"<p><code>{escape(command)}</code></p>" if command else ""
     sign = f'<div class="icon" aria-hidden="true"><span>{escape(icon)}</span></div>'
     st.html(
-        f'<div class="state" role="status">{sign}<h3>{escape(title)}</h3><p>{escape(text)}</p>{typed}</div>'
+        f'<div class="state" role="status">{sign}<h3>{escape(title)}</h3><p>{marked(text)}</p>{typed}</div>'
     )
 
 

@@ -83,8 +83,12 @@ def _choices() -> tuple[str, asked.Terms]:
 def _sections(desk: Desk, scope: Scope) -> None:
     section, terms = _choices()
     found = asked.measured(desk, scope, terms)
+    if isinstance(found, Reason) and section == "concentration":
+        equity_concentration.render(desk, scope, found)
+        return
     if isinstance(found, Reason):
-        states.empty("savings", _("Equity cannot be computed yet"), sentence(found.text))
+        still = _("The section Concentration needs one year alone.")
+        states.empty("savings", _("Equity cannot be computed yet"), f"{sentence(found.text)} {still}")
         return
     if found.lacking:
         names = ", ".join(_(_LACKING[name]) for name in found.lacking)

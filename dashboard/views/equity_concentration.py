@@ -33,6 +33,7 @@ from metrics.concentration import (
     whale_curve,
 )
 from metrics.equity_drivers import Measured
+from metrics.reasons import Reason
 
 POINTS: Final = 200
 LIST: Final = "equity.best"
@@ -43,8 +44,8 @@ LISTS: Final[Mapping[str, str]] = {
 }
 
 
-def render(desk: Desk, scope: Scope, found: Measured) -> None:
-    """Both curves side by side, then the customers."""
+def render(desk: Desk, scope: Scope, _found: Measured | Reason) -> None:
+    """Both curves side by side, then the customers; this needs no retention."""
     rows = asked.contributions(desk, scope)
     markup.section(_("Concentration"), _("How unevenly the year's customers bring revenue and profit"))
     left, right = st.columns(2)

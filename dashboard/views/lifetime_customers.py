@@ -71,7 +71,7 @@ def _so_far(desk: Desk, rows: pl.DataFrame) -> None:
     """Revenue, margin and contribution of the customers until now."""
     show = desk.show
     sums = rows.select(pl.col("net_amount", "margin", "contribution").sum()).row(0, named=True)
-    lacking = asked.lacking_costs(desk)
+    lacking = [reason for reason in asked.lacking_costs(desk) if reason.code != "no_cost"]
     known = rows["contribution"].null_count() < len(rows)
     less = _("margin less contacts and acquisition") if known else _("not known")
     figure_row(

@@ -152,3 +152,10 @@ def test_margin_rate_is_unknown_without_cost():
     people = pl.DataFrame({"net_amount": [60.0, 40.0], "margin": [20.0, 10.0], "cost": [40.0, 30.0]})
     assert margin_rate(people) == pytest.approx(0.3)
     assert margin_rate(people.with_columns(cost=pl.lit(None, pl.Float64))) is None
+
+
+def test_concentration_needs_no_retention(open_page, texts):
+    where = {"period": "Oct 2024", "equity.section": "Concentration"}
+    said = texts(open_page("equity", **where))
+    assert any("of revenue" in text for text in said)
+    assert "Equity cannot be computed yet" not in said

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import definitions, lifetime, marts, overview, refresh, retention
+from benchmarks import definitions, lifetime, marts, overview, refresh, retention, tiles
 from benchmarks.lines import FULL, QUICK, Size
 from benchmarks.measure import Result
 
@@ -25,6 +25,7 @@ BENCHMARKS: Mapping[str, Callable[[Size], Iterator[Result]]] = {
     "lifetime": lifetime.run,
     "overview": overview.run,
     "retention": retention.run,
+    "tiles": tiles.run,
 }
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("polars", "duckdb", "pandas", "pyarrow", "streamlit")

@@ -16,7 +16,7 @@ from config.errors import Fault, suggestion, unknown
 from config.expressions import Compiled, ExpressionError, compile_expression
 from connectors.tables import MONEY
 from metrics.definitions import Measure
-from metrics.relations import RELATIONS, Columns, Relation
+from metrics.relations import PANEL, RELATIONS, Columns, Relation
 
 Aggregate = Literal[
     "sum", "count", "count_distinct", "average", "median", "percentile", "share", "min", "max"
@@ -104,6 +104,8 @@ def _compiled(
     relation = RELATIONS[table]
     columns = {**dict(attributes), **relation.columns}
     aggregate, value, at = _aggregate(expression, columns)
+    if table == PANEL and aggregate == "count_distinct" and _plain(value) == "customer":
+        aggregate = "count"  # a customer has one row a period, and sums of counts are kept
     where = condition(condition_text, columns, "where") if condition_text else None
     return Compute(
         relation,

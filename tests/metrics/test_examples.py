@@ -16,7 +16,7 @@ WRONG = {
     "customers": {"where": "orders > 0"},
     "active_customers": {"where": "lines > 0"},
     "new_customers": {"expression": "count(customer)", "where": "orders > 0"},
-    "returning_customers": {"where": "orders >= 2"},
+    "returning_customers": {"expression": "count(customer)", "where": "orders >= 2"},
     "reactivated_customers": {"where": "orders > 0"},
     "repeat_customers": {"where": "purchases >= 2 AND customer IS NOT NULL"},
     "orders": {"expression": "sum(purchases)"},

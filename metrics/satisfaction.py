@@ -74,9 +74,9 @@ def mean_gap(answers: Answers, order: Order = "items") -> float | None:
         return None
     match order:
         case "items":
-            return float(_mean_over(_mean_over(gap, axis=0), axis=0))
+            return float(mean_over(mean_over(gap, axis=0), axis=0))
         case "respondents":
-            return float(_mean_over(_mean_over(gap, axis=1), axis=0))
+            return float(mean_over(mean_over(gap, axis=1), axis=0))
         case "pooled":
             return float(np.nanmean(gap))
 
@@ -121,11 +121,11 @@ def dimension_scores(answers: Answers, matrix: Matrix) -> Matrix:
     for at, (name, dimension) in enumerate(answers.instrument.dimensions.items()):
         items = matrix[:, answers.columns(name)]
         enough = (~np.isnan(items)).sum(axis=1) >= dimension.needed
-        scores[enough, at] = _mean_over(items[enough], axis=1)
+        scores[enough, at] = mean_over(items[enough], axis=1)
     return scores
 
 
-def _mean_over(matrix: Matrix, axis: int) -> Matrix:
+def mean_over(matrix: Matrix, axis: int) -> Matrix:
     """Mean of what is there; NaN, and no warning, where nothing is."""
     counts = (~np.isnan(matrix)).sum(axis=axis)
     totals = np.nansum(matrix, axis=axis)
@@ -203,10 +203,10 @@ def _overall(answers: Answers, expected: Matrix, perceived: Matrix, level: float
         name: _mean_of_means(m, answers.weight)
         for name, m in (("expectation", expected), ("perception", perceived))
     }
-    shares = _shares(answers)
-    if shares is None:
+    given = shares(answers)
+    if given is None:
         return plain | means
-    weighted = combined_row(gaps, shares, answers.weight, level)
+    weighted = combined_row(gaps, given, answers.weight, level)
     return plain | means | {f"weighted{suffix}": weighted[name] for name, suffix in _WEIGHTED.items()}
 
 
@@ -236,7 +236,7 @@ def combined_row(gaps: Matrix, shares: Matrix, weight: Matrix, level: float) -> 
     return {"n": n, "gap": value, "lower": value - half, "upper": value + half, "error": error}
 
 
-def _shares(answers: Answers) -> Matrix | None:
+def shares(answers: Answers) -> Matrix | None:
     """Each respondent's normalised dimension weights; equal ones where all points are zero."""
     match answers.instrument.weights:
         case "none":
@@ -254,8 +254,8 @@ def _shares(answers: Answers) -> Matrix | None:
 
 
 def _mean_shares(answers: Answers) -> Matrix | None:
-    shares = _shares(answers)
-    return None if shares is None else _mean_over(shares, axis=0)
+    given = shares(answers)
+    return None if given is None else mean_over(given, axis=0)
 
 
 def paired_interval(mean: float, t: float, n: int, level: float = 0.95) -> tuple[float, float]:

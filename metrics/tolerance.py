@@ -1,37 +1,68 @@
 """The zone of tolerance: what customers would accept, what they wish, and where the service lies between."""
 
+from typing import Any, Final
+
 import numpy as np
 import polars as pl
 
 from metrics.answers import Answers, Matrix
-from metrics.satisfaction import Row, dimension_scores
+from metrics.satisfaction import Row, dimension_scores, mean_row
+
+_SCHEMA: Final[dict[str, Any]] = {
+    "dimension": pl.String,
+    "n": pl.Int64,
+    "illogical": pl.Int64,
+    **dict.fromkeys(
+        (
+            "minimum",
+            "desired",
+            "perception",
+            "adequacy",
+            "adequacy_lower",
+            "adequacy_upper",
+            "superiority",
+            "superiority_lower",
+            "superiority_upper",
+            "below",
+            "within",
+            "above",
+        ),
+        pl.Float64,
+    ),
+}
 
 
-def tolerance(answers: Answers) -> pl.DataFrame:
+def tolerance(answers: Answers, *, level: float = 0.95) -> pl.DataFrame:
     """The zone of tolerance: adequacy (perception - minimum) and superiority (perception - desired).
 
     A respondent is `below` where adequacy is negative, `above` where superiority is positive, else `within`.
     Respondents who desire less than their minimum contradict themselves: they are counted and left out. One
-    row a dimension: dimension, n, illogical, minimum, desired, perception, adequacy, superiority, below,
-    within, above (shares).
+    row a dimension: dimension, n, illogical, minimum, desired, perception, adequacy, superiority, each of
+    the two with lower and upper (t interval), below, within, above (shares). Sample weights count in means.
     """
     scores = [dimension_scores(answers, answers.parts[part]) for part in ("minimum", "desired", "perception")]
     names = answers.instrument.dimensions
-    return pl.DataFrame(
-        [{"dimension": name} | _zone(*(s[:, at] for s in scores)) for at, name in enumerate(names)]
-    )
+    rows = [
+        {"dimension": name} | _zone([side[:, at] for side in scores], answers.weight, level)
+        for at, name in enumerate(names)
+    ]
+    return pl.DataFrame(rows, schema=_SCHEMA)
 
 
-def _zone(minimum: Matrix, desired: Matrix, perceived: Matrix) -> Row:
+def _zone(sides: list[Matrix], weight: Matrix, level: float) -> Row:
+    minimum, desired, perceived = sides
     complete = ~np.isnan(minimum + desired + perceived)
     illogical = complete & (desired < minimum)
-    low, high, seen = (values[complete & ~illogical] for values in (minimum, desired, perceived))
+    kept = complete & ~illogical
+    low, high, seen, own = (values[kept] for values in (*sides, weight))
     n = len(seen)
     counted: Row = {"n": n, "illogical": int(illogical.sum())}
     if not n:
         return counted
-    below, above = (seen < low).mean(), (seen > high).mean()
-    means = {"minimum": low.mean(), "desired": high.mean(), "perception": seen.mean()}
-    differences = {"adequacy": (seen - low).mean(), "superiority": (seen - high).mean()}
-    shares = {"below": below, "within": 1 - below - above, "above": above}
-    return counted | {name: float(value) for name, value in (means | differences | shares).items()}
+    for name, values in zip(("minimum", "desired", "perception"), (low, high, seen), strict=True):
+        counted[name] = mean_row(values, own, level)["mean"]
+    for name, values in (("adequacy", seen - low), ("superiority", seen - high)):
+        found = mean_row(values, own, level)
+        counted |= {name: found["mean"], f"{name}_lower": found["lower"], f"{name}_upper": found["upper"]}
+    below, above = float((seen < low).mean()), float((seen > high).mean())
+    return counted | {"below": below, "within": 1 - below - above, "above": above}

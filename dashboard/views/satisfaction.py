@@ -18,6 +18,7 @@ from dashboard.views import (
     satisfaction_complaints,
     satisfaction_gaps,
     satisfaction_linkage,
+    satisfaction_priorities,
     satisfaction_reliability,
     satisfaction_scores,
 )
@@ -30,6 +31,7 @@ Section = Callable[[Desk, Scope], None]
 SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
     "gaps": (later("Service quality"), satisfaction_gaps.render),
     "scores": (later("Scores"), satisfaction_scores.render),
+    "priorities": (later("Priorities"), satisfaction_priorities.render),
     "linkage": (later("Feeling and orders"), satisfaction_linkage.render),
     "complaints": (later("Complaints"), satisfaction_complaints.render),
     "reliability": (later("Reliability"), satisfaction_reliability.render),

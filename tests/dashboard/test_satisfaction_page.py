@@ -71,6 +71,7 @@ def test_the_response_rate_counts_the_silent(opened, answers):
         ("Scores", "Other scores"),
         ("Reliability", "Odd answers"),
         ("Complaints", "After a problem"),
+        ("Priorities", "from minimum to desired"),
         ("Feeling and orders", "Who answered"),
     ],
 )

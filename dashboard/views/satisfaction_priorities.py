@@ -190,68 +190,68 @@ def _zones(desk: Desk, scope: Scope) -> bool:
 
 
 def _zone_card(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) -> Drawn:
-    table, show = zone_table(desk, scope, instrument, found), desk.show
-    percent = partial(show.value, unit="rate")
-    worst = table.sort("below", descending=True, nulls_last=True).row(0, named=True)
-    title = _("Zone of tolerance")
-    if worst["below"]:
-        title = _("{share} see {dimension} below what they would accept").format(
-            share=percent(worst["below"]), dimension=dimension(desk, instrument, worst["dimension"]).lower()
-        )
-    left_out = int(table["illogical"].max() or 0)  # type: ignore[arg-type]  # a count
-    note = _(
-        "from minimum to desired, scale {low} to {high} \N{MIDDLE DOT} {n} \N{MIDDLE DOT} {period}"
-    ).format(
-        low=f"{instrument.scale.min:g}",
-        high=f"{instrument.scale.max:g}",
-        n=answers(show, found.now.n),
-        period=desk.read.period(found.period, scope.grain),
-    )
-    if left_out:
-        note += " \N{MIDDLE DOT} " + _("up to {n} wish less than their minimum and are left out").format(
-            n=left_out
-        )
+    table = zone_table(desk, scope, instrument, found)
+    heads = (_("Minimum"), _("Desired"), _("Perceived"), _("Adequacy"), _("Superiority"))
+    shares = (_("Below"), _("Within"), _("Above"))
     card = Card(
         key=f"zone-{instrument.name}",
-        title=title,
-        note=note,
+        title=_zone_title(desk, instrument, table),
+        note=_zone_note(desk, scope, instrument, found, table),
         definition={
             _("Adequacy"): _("Perceived less minimum: below 0 the service is not acceptable"),
             _("Superiority"): _("Perceived less desired: above 0 it is more than wished for"),
             _("Source"): instrument.source,
         },
-        columns=[
-            Column(_("Dimension")),
-            *(Column(head, "number") for head in (_("Minimum"), _("Desired"), _("Perceived"))),
-            *(Column(head, "number") for head in (_("Adequacy"), _("Superiority"))),
-            *(Column(head, "number") for head in (_("Below"), _("Within"), _("Above"))),
-        ],
+        columns=[Column(_("Dimension")), *(Column(head, "number") for head in (*heads, *shares))],
         rows=lambda: [_zone_row(desk, instrument, row) for row in table.iter_rows(named=True)],
         frame=lambda: table,
     )
     known = table.drop_nulls("adequacy")
     if known.is_empty():
         return card, None, _("Nobody gave all three levels.")
-    words = _("{name}: accepted from {low}, wished {high}, perceived {seen}; {below} below, {above} above")
     data = Zones(
         names=[dimension(desk, instrument, name) for name in known["dimension"]],
         minimum=known["minimum"].to_numpy(),
         desired=known["desired"].to_numpy(),
         perceived=known["perception"].to_numpy(),
-        notes=[
-            words.format(
-                name=dimension(desk, instrument, row["dimension"]),
-                low=show.decimal(row["minimum"], 2),
-                high=show.decimal(row["desired"], 2),
-                seen=show.decimal(row["perception"], 2),
-                below=percent(row["below"]),
-                above=percent(row["above"]),
-            )
-            for row in known.iter_rows(named=True)
-        ],
+        notes=[_zone_words(desk, instrument, row) for row in known.iter_rows(named=True)],
         words=(_("Zone"), _("Perceived")),
     )
-    return card, zones(data, partial(show.axis, unit="score"), card.title), ""
+    return card, zones(data, partial(desk.show.axis, unit="score"), card.title), ""
+
+
+def _zone_title(desk: Desk, instrument: Instrument, table: pl.DataFrame) -> str:
+    worst = table.sort("below", descending=True, nulls_last=True).row(0, named=True)
+    if not worst["below"]:
+        return _("Zone of tolerance")
+    return _("{share} see {dimension} below what they would accept").format(
+        share=desk.show.percent(worst["below"]),
+        dimension=dimension(desk, instrument, worst["dimension"]).lower(),
+    )
+
+
+def _zone_note(desk: Desk, scope: Scope, instrument: Instrument, found: Wave, table: pl.DataFrame) -> str:
+    words = _("from minimum to desired, scale {low} to {high} \N{MIDDLE DOT} {n} \N{MIDDLE DOT} {period}")
+    note = words.format(
+        low=f"{instrument.scale.min:g}",
+        high=f"{instrument.scale.max:g}",
+        n=answers(desk.show, found.now.n),
+        period=desk.read.period(found.period, scope.grain),
+    )
+    left_out = max(table["illogical"].to_list())
+    if not left_out:
+        return note
+    words = _("up to {n} wish less than their minimum and are left out")
+    return f"{note} \N{MIDDLE DOT} {words.format(n=left_out)}"
+
+
+def _zone_words(desk: Desk, instrument: Instrument, row: Mapping[str, float]) -> str:
+    words = _("{name}: accepted from {low}, wished {high}, perceived {seen}; {below} below, {above} above")
+    levels = (desk.show.decimal(row[name], 2) for name in ("minimum", "desired", "perception"))
+    low, high, seen = levels
+    below, above = (desk.show.percent(row[name]) for name in ("below", "above"))
+    name = dimension(desk, instrument, str(row["dimension"]))
+    return words.format(name=name, low=low, high=high, seen=seen, below=below, above=above)
 
 
 def _zone_row(desk: Desk, instrument: Instrument, row: Mapping[str, object]) -> list[str]:
@@ -300,20 +300,11 @@ def _kano_card(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) ->
     drawn = table.drop_nulls("better")
     if drawn.is_empty():
         return card, None, _("Nobody answered both questions of a feature.")
-    percent = partial(show.value, unit="rate")
     data = Quarters(
         names=[_feature(desk, instrument, name) for name in drawn["feature"]],
         x=-drawn["worse"].to_numpy(),
         y=drawn["better"].to_numpy(),
-        notes=[
-            _("{name}: {category}, better {better}, worse {worse}").format(
-                name=_feature(desk, instrument, row["feature"]),
-                category=_(CATEGORIES[row["category"]]).lower(),
-                better=percent(row["better"]),
-                worse=percent(-row["worse"]),
-            )
-            for row in drawn.iter_rows(named=True)
-        ],
+        notes=[_kano_words(desk, instrument, row) for row in drawn.iter_rows(named=True)],
         cross=(0.5, 0.5),
         corners=(_("Attractive"), _("One-dimensional"), _("Indifferent"), _("Must-be")),
         axes=(_("Displeased by lacking it"), _("Pleased by having it")),
@@ -321,6 +312,16 @@ def _kano_card(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) ->
     )
     share = partial(show.axis, unit="rate")
     return card, quarters(data, share, share, card.title, height=400), ""
+
+
+def _kano_words(desk: Desk, instrument: Instrument, row: Mapping[str, object]) -> str:
+    better, worse = (desk.show.percent(abs(float(str(row[name])))) for name in ("better", "worse"))
+    return _("{name}: {category}, better {better}, worse {worse}").format(
+        name=_feature(desk, instrument, str(row["feature"])),
+        category=_(CATEGORIES[str(row["category"])]).lower(),
+        better=better,
+        worse=worse,
+    )
 
 
 def _feature(desk: Desk, instrument: Instrument, name: str) -> str:

@@ -31,12 +31,15 @@ def market(seed=0, customers=2500, days=700):
     popular = np.array([0.3, 0.1, 0.25, 0.15, 0.12, 0.08])
     rows, order = [], 0
     for customer in range(customers):
+        held: set[str] = set()
         times = rng.uniform(0, days) + np.cumsum(rng.exponential(1 / rate[customer], 40))
         for time in times[times < days]:
             order += 1
-            chosen = {CATEGORIES[rng.choice(6, p=popular)]}
-            if "a" in chosen and rng.random() < 0.5:
+            taste = popular * ([1, 6, 1, 1, 1, 1] if "a" in held else 1)
+            chosen = {CATEGORIES[rng.choice(6, p=taste / taste.sum())]}
+            if "a" in chosen and rng.random() < 0.3:
                 chosen.add("b")
+            held |= chosen
             rows += [(customer, order, END - timedelta(days=days - 1 - int(time)), name) for name in chosen]
     frame = pl.DataFrame(
         rows,
@@ -113,7 +116,7 @@ def test_brier_score_is_that_of_scikit_learn(found):
 def test_the_model_knows_whom_to_ask_and_what_goes_together(found):
     groups = np.zeros(len(found.before.customers), dtype=np.int64)
     table = {row["name"]: row for row in comparison(found, scores(found, groups)).iter_rows(named=True)}
-    assert table["model"]["top_decile"] > 1.5 * table["popularity"]["top_decile"]
+    assert table["model"]["top_decile"] > 1.2 * table["popularity"]["top_decile"]
     assert table["model"]["mrr"] > table["popularity"]["mrr"]
     place = found.before.categories.index
     holds_a = found.before.held[:, place("a")] & found.before.open[:, place("b")]

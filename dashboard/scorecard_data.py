@@ -21,8 +21,9 @@ from metrics.periods import Window
 from metrics.reasons import Reason
 from metrics.scorecard import Economics, equity
 from metrics.scorecard_drivers import MEASURED, SEGMENT, drawn, driver_rows, measured, sizes
+from metrics.scorecard_link import fitted_link
 from metrics.scorecard_plan import Plan
-from metrics.scorecard_targets import Facts, current, priced
+from metrics.scorecard_targets import Facts, Link, current, priced
 from metrics.selection import SEGMENT as GROUP
 
 USUAL: Final = ("loyal", "one_order", "big_spenders", "gone_quiet")
@@ -73,12 +74,15 @@ def _facts(desk: Desk, scope: Scope, split: Split, chosen: Plan, at: date) -> Fa
     rows = driver_rows(marts, at, chosen).join(members, on="customer")
     if not rows["now"].sum():
         return Reason("no_customers", "Nobody of these segments ordered in the year. Widen the filters")
+    link = fitted_link(marts, chosen)
     return Facts(
         measured(rows),
         _peers(desk, rows, peers_by(desk, split, chosen)),
         _earlier(desk, marts, chosen, members, at),
         sizes(rows),
         drawn(rows),
+        link if isinstance(link, Link) else None,
+        link.text if isinstance(link, Reason) else "",
     )
 
 

@@ -24,10 +24,14 @@ Draws = Mapping[str, Mapping[str, NDArray[np.float64]]]
 
 @dataclass(frozen=True)
 class Link:
-    """By how much one point of satisfaction raises the log-odds of staying for a year; how it was fitted."""
+    """By how much one point of satisfaction raises the log-odds of staying for a year.
+
+    `error` is the standard error of the slope, `n` the answers that it was fitted to.
+    """
 
     slope: float
-    words: str = ""
+    error: float = 0.0
+    n: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,8 @@ class Facts:
     sizes: pl.DataFrame
     draws: Draws
     link: Link | None = None
+    unlinked: str = NO_LINK
+    """Why there is no link."""
 
 
 def targets(plan: Plan, facts: Facts) -> pl.DataFrame:
@@ -153,7 +159,7 @@ def _with_unlinked(table: pl.DataFrame, wanted: pl.DataFrame, facts: Facts) -> p
         wanted.filter(pl.col("driver") == "satisfaction")
         .join(values, on=[SEGMENT, "driver"])
         .join(facts.sizes.select(SEGMENT, "customers"), on=SEGMENT)
-        .with_columns(gap=(pl.col("target") - pl.col("current")).clip(0), reason=pl.lit(NO_LINK))
+        .with_columns(gap=(pl.col("target") - pl.col("current")).clip(0), reason=pl.lit(facts.unlinked))
     )
     return pl.concat([table, rows], how="diagonal")
 
@@ -219,6 +225,9 @@ def _sureness(
         name: _possible(name, draws[name], economics) for name in (*NEEDED, *OPTIONAL) if name in values
     }
     values |= {name: np.where(np.isnan(each), values[name], each) for name, each in moving.items()}
+    if facts.link is not None:
+        steps = np.random.default_rng(0).standard_normal(len(next(iter(draws.values()))))
+        values["satisfaction_slope"] = facts.link.slope + facts.link.error * steps
     if driver in LOWER_IS_BETTER:
         then = np.minimum(values[driver], row["target"])
     else:

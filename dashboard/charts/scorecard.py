@@ -30,12 +30,12 @@ class Move:
 
 
 def priorities(
-    moves: Sequence[Move], names: Mapping[str, str], show: Show, percent: Show, alt: str, *, height: int = 450
+    moves: Sequence[Move], names: Mapping[str, str], show: Show, percent: Show, alt: str, *, height: int = 480
 ) -> Chart:
     """Moves by feasibility and expected value; size is customers, colour the driver; the best are named."""
     values = [move.expected for move in moves]
     scale = value_ticks(min(0.0, *values), max(values), show)
-    frame = layout(height, left=label_room(scale["ticktext"]), right=12, top=24, bottom=124)
+    frame = layout(height, left=label_room(scale["ticktext"]), right=12, top=24, bottom=148)
     frame |= POINTED
     span = scale["range"][1] - scale["range"][0]
     frame["yaxis"] |= scale | {"range": [scale["range"][0] - 0.06 * span, scale["range"][1] + 0.12 * span]}
@@ -61,7 +61,8 @@ def priorities(
         "xanchor": "left",
         "y": -0.1,
         "yanchor": "top",
-        "font": {"size": 11.5},
+        "font": {"size": 11},
+        "entrywidth": 104,
         "itemclick": False,
         "itemdoubleclick": False,
         "itemsizing": "constant",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import polars as pl
 import streamlit as st
 
@@ -16,7 +18,7 @@ from dashboard.text import gettext as _
 from dashboard.text import later
 from dashboard.views import scorecard_words as words
 from dashboard.views.scorecard_words import Shown
-from metrics.scorecard_targets import NO_LINK, balance
+from metrics.scorecard_targets import balance
 
 TAGS = {"hard": later("hard"), "soft": later("soft")}
 
@@ -115,6 +117,11 @@ def _effect(desk: Desk, shown: Shown, driver: str) -> str:
     }
     if driver != "satisfaction":
         return ways[driver]
-    if shown.facts.link is None:
-        return _("n/a: {reason}").format(reason=NO_LINK)
-    return shown.facts.link.words or _("retention, by the fitted link")
+    link = shown.facts.link
+    if link is None:
+        return _("n/a: {reason}").format(reason=shown.facts.unlinked)
+    words_ = _(
+        "retention: a point more goes with {odds} times the odds of an order within a year, fitted on {n} "
+        "answers with orders, recency and value before them held constant; an association"
+    )
+    return words_.format(odds=desk.show.decimal(math.exp(link.slope), 2), n=desk.show.count(link.n))

@@ -6,8 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from metrics.reasons import Reason
 from metrics.scorecard import Impossible
 from metrics.scorecard_drivers import MEASURED, PARTS, SUMS, drawn, driver_rows, measured, sizes
+from metrics.scorecard_link import fitted_link
 from metrics.scorecard_plan import Asked, Change, DriverPlan, OwnPlan, Plan, Where, merged
 from metrics.scorecard_targets import (
     NO_LINK,
@@ -89,6 +91,7 @@ def test_satisfaction_has_a_value_only_through_a_fitted_link():
     linked = priced(plan, facts(link=Link(0.5))).row(0, named=True)
     odds = 0.7 / 0.3 * np.exp(0.5)
     stay = odds / (1 + odds)
+    assert linked["positive"] is not None
     assert linked["alone"] == pytest.approx(10_000 * 160 * (stay / (1.1 - stay) - 0.7 / 0.4))
 
 
@@ -224,3 +227,12 @@ def test_segments_that_lack_a_needed_driver_are_left_out():
     lacking = facts(segments=measure({name: WORKED[name] for name in ("retention", "categories")}))
     assert current(lacking).is_empty()
     assert priced(manual(), lacking).is_empty()
+
+
+def test_the_link_is_fitted_or_says_why_not(shop_marts):
+    asked = Plan(drivers=(driver("satisfaction"),), satisfaction=Asked(item="overall"))
+    found = fitted_link(shop_marts, asked)
+    assert isinstance(found, Reason)  # the answers of the shop are drawn without regard to orders
+    assert "link" in found.text or "needs at least" in found.text
+    silent = Plan(drivers=(driver("satisfaction"),))
+    assert fitted_link(shop_marts, silent).code == "not_asked"

@@ -22,7 +22,7 @@ from metrics.evaluation import Asked, evaluated
 from metrics.families import split_points
 from metrics.frames import NEVER, Marts
 from metrics.measures import Compute
-from metrics.moving import change, cumulative, points_of
+from metrics.moving import added_up, adds_over_time, change, cumulative, points_of
 from metrics.periods import Calendar, Grain, Window
 from metrics.points import Points, cells_of_points
 from metrics.relations import PANEL
@@ -119,7 +119,11 @@ def _points(
         case Computed():
             return split_points(definition, marts, window, by)
         case Cumulative(metric=name):
-            since = _since(catalog, name, marts) if definition.window else None
+            since = _since(catalog, name, marts)
+            if adds_over_time(catalog.plan(name)):
+                found = added_up(definition, ask, window, calendar, as_of, since)
+                if found is not None:
+                    return found
             return cumulative(definition, ask, window, calendar, as_of, since)
         case Change(metric=name):
             return change(definition, ask, window, calendar, as_of)

@@ -4,19 +4,23 @@ They ask for the other metric in windows of their own, so that what does not add
 medians) is counted anew over the whole stretch and never added up from its periods.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
 import polars as pl
 
 from metrics import intervals
+from metrics.catalog import Plan
 from metrics.cells import Cells
-from metrics.definitions import Change, Cumulative
+from metrics.definitions import Change, Cumulative, Simple
+from metrics.measures import ADDITIVE, Compute
 from metrics.periods import Calendar, Grain, Window
 from metrics.points import NOT_PERIODS, Point, Points
+from metrics.relations import PANEL, SUMS
 
 Ask = Callable[[Window], Points]
 """The other metric in a window."""
@@ -41,6 +45,56 @@ def cumulative(
         for (value, _), point in ask(part).items():
             found[value, code] = Point(None, 0, reason=TOO_YOUNG) if short else point
     return found
+
+
+def added_up(
+    definition: Cumulative, ask: Ask, window: Window, calendar: Calendar, as_of: date, since: date | None
+) -> Points | None:
+    """The same of a metric whose periods add up, in one go; None where stretches cut periods."""
+    if window.is_cut or window.grain is Grain.ALL or since is None:
+        return None
+    begun = calendar.code(since, window.grain)
+    firsts: dict[int, int] = {}
+    for code in window.periods:
+        start = stretch(definition, window, code, calendar, as_of).start
+        firsts[code] = begun if start is None else calendar.code(start, window.grain)
+        if start is not None and calendar.start(firsts[code], window.grain) != start:
+            return None
+    earliest = min(*firsts.values(), window.last)
+    parts = ask(Window(window.grain, window.last, window.last - earliest + 1))
+    found: dict[tuple[str | None, int], Point] = {}
+    for code, first in firsts.items():
+        part = stretch(definition, window, code, calendar, as_of)
+        short = definition.window is not None and _is_young(definition, part, calendar, since)
+        for value in {each for each, _ in parts}:
+            held = [parts[value, at] for at in range(first, code + 1)]
+            found[value, code] = Point(None, 0, reason=TOO_YOUNG) if short else _total(held)
+    return found
+
+
+def _total(parts: Sequence[Point]) -> Point:
+    """The sum of points; none where none of them has a value."""
+    known = [part for part in parts if part.value is not None]
+    if not known:
+        return parts[-1] if parts else Point(None, 0)
+    amounts = [part.amount for part in known if part.amount is not None]
+    amount = sum(amounts, Decimal(0)) if amounts else None
+    value = float(amount) if amount is not None else sum(part.value or 0.0 for part in known)
+    return Point(value, sum(part.n for part in parts), amount=amount)
+
+
+def adds_over_time(plan: Plan) -> bool:
+    """Whether the figure of a stretch is the sum of those of its periods."""
+    part = plan.parts[0] if plan.parts else ""
+    if not (isinstance(plan.definition, Simple) and isinstance(part, Compute)):
+        return False
+    if plan.definition.interval not in (None, "none") or part.aggregate not in ADDITIVE:
+        return False
+    if part.relation.name != PANEL:
+        return True
+    firsts = part.value_columns == {"first_orders"} and part.condition_columns <= {"customer", "is_first"}
+    sums = part.value_columns <= SUMS.keys() and part.condition_columns <= {"customer"}
+    return part.aggregate == "sum" and (firsts or sums)
 
 
 def stretch(definition: Cumulative, window: Window, code: int, calendar: Calendar, as_of: date) -> Window:

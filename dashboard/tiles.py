@@ -222,13 +222,15 @@ def _judged(found: Verdict, metric: Metric, value: float, show: Formatter) -> tu
     """A verdict in words, and its tone."""
     away = _written(metric, value - (found.target or 0), found.target or 0, show)
     good, bad = (show.value(limit, metric.style) for limit in (found.good, found.bad))
+    up = metric.direction != "down_is_good"
+    least, most = _("{word}, {n} or more"), _("{word}, {n} or less")
     said: dict[Word, tuple[str, Tone]] = {
         "reached": (_("reached"), "good"),
         "missed": (_("missed by {n}").format(n=away.lstrip("+-\N{MINUS SIGN}")), "bad"),
         "unclear": (_("too close to tell"), "flat"),
-        "good": (_("good, from {n}").format(n=good), "good"),
+        "good": ((least if up else most).format(word=_("good"), n=good), "good"),
         "watch": (_("watch, good is {n}").format(n=good), "flat"),
-        "bad": (_("bad, from {n}").format(n=bad), "bad"),
+        "bad": ((most if up else least).format(word=_("bad"), n=bad), "bad"),
     }
     return said[found.word]
 

@@ -150,10 +150,12 @@ def test_a_target_is_judged_in_words(figure, text, tone):
 def test_thresholds_are_judged_in_words():
     limits = metric("rate", thresholds=Thresholds(good=0.5, bad=0.3))
     assert [goal(limits, Figure(value), None, US).text for value in (0.6, 0.4, 0.2)] == [
-        "Good, from 50.0\u202f%",
+        "Good, 50.0\u202f% or more",
         "Watch, good is 50.0\u202f%",
-        "Bad, from 30.0\u202f%",
+        "Bad, 30.0\u202f% or less",
     ]
+    few = metric("count", "down_is_good", thresholds=Thresholds(good=3, bad=9))
+    assert [goal(few, Figure(n), None, US).text for n in (2, 9)] == ["Good, 3 or less", "Bad, 9 or more"]
     assert goal(limits, Figure(0.2, complete=False), None, US) is None
     assert goal(metric(), Figure(1), None, US) is None
 

@@ -46,6 +46,7 @@ def run(size: Size) -> Iterator[Result]:
     logging.disable(logging.WARNING)  # Streamlit misses a server at every drawing
     os.environ[PROJECT_VARIABLE] = str(provided(size))
     warm.prepare(Grain.MONTH)
+    warm.prepare(Grain.MONTH, categories=1)
     visit({})
     gc.collect()
     gc.freeze()
@@ -109,7 +110,7 @@ def asked(desk: Desk) -> dict[str, list[Link]]:
         ][:20],
         "period": [{"period": desk.read.period(last - back, Grain.MONTH)} for back in range(2, 14)],
         "comparison": [{"vs": "year", "region": list(pair)} for pair in pairs],
-        "category": [{"category": [category]} for category in desk.categories],
+        "category": [{"category": [category]} for category in desk.categories[1:]],
     }
 
 

@@ -164,7 +164,7 @@ def navigation(open_page: Callable[[Page], None]) -> st.Page:
     groups: dict[str, list[st.Page]] = {}
     for position, page in enumerate(PAGES):
         groups.setdefault(_(page.group), []).append(entry(page, open_page, default=position == 0))
-    return st.navigation(groups)
+    return st.navigation(groups, expanded=True)
 
 
 def entry(page: Page, open_page: Callable[[Page], None], *, default: bool) -> st.Page:

@@ -28,15 +28,19 @@ def is_warm() -> bool:
 
 
 def _warm_up() -> None:
-    """Prepare the start page in every period length, then the other pages that prepare something."""
+    """Prepare the start page in every period length, then the other pages that prepare something.
+
+    Last come the columns that a choice of category reads: the first one finds them open.
+    """
     start, *others = PAGES
     grains = (Grain.MONTH, *(grain for grain in GRAINS if grain is not Grain.MONTH))
-    for view, grain in (
-        *((start.view, grain) for grain in grains),
-        *((page.view, Grain.MONTH) for page in others),
+    for view, grain, categories in (
+        *((start.view, grain, 0) for grain in grains),
+        *((page.view, Grain.MONTH, 0) for page in others),
+        (start.view, Grain.MONTH, 1),
     ):
         try:
-            prepare(grain, view)
+            prepare(grain, view, categories)
         except Exception:
             _log.exception("warm-up failed")
         # What is loaded by now is taken out of the collection that Streamlit runs after every click.
@@ -45,12 +49,12 @@ def _warm_up() -> None:
         _warm.set()
 
 
-def prepare(grain: Grain, name: str = PAGES[0].view) -> None:
-    """Ask every question that a view prepares, in the latest period of this length."""
+def prepare(grain: Grain, name: str = PAGES[0].view, categories: int = 0) -> None:
+    """Ask every question that a view prepares, in the latest period of this length, of so many categories."""
     # Streamlit imports this module with the first chart, which takes longer than drawing it.
     import_module("plotly.graph_objs").Figure  # noqa: B018 - touching it is what imports
     view = import_module(name)
     desk = data.open_desk()
     if desk is not None and hasattr(view, "prepare"):
         latest = state.latest(desk.calendar, grain, desk.first_day, desk.last_day, desk.as_of)
-        view.prepare(desk, Scope(grain, latest))
+        view.prepare(desk, Scope(grain, latest, categories=desk.categories[:categories]))

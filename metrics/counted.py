@@ -26,7 +26,7 @@ _ROWS: Final[Mapping[str, Counted]] = {
 
 _SUMS: Final[Mapping[str, Counted]] = {
     "orders": "orders",
-    "first_orders": "orders",
+    "first_orders": "customers",
     "order_days": "days",
     "lines": "lines",
     "purchases": "purchases",

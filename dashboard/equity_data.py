@@ -105,7 +105,8 @@ def lists(desk: Desk, scope: Scope, line: str) -> pl.DataFrame:
         "returned": pl.col("now") & ~pl.col("before") & ~pl.col("is_new"),
         "closing": pl.col("now"),
     }
-    found = year(desk, scope).people.filter(kinds[line]).select("customer", "orders", "net_amount", "margin")
+    in_the_year = () if line == "lost" else ("orders", "net_amount", "margin")
+    found = year(desk, scope).people.filter(kinds[line]).select("customer", *in_the_year)
     people = desk.whole.frame("customer_summary").select(
         "customer", "last_order_on", net_ever="net_amount", orders_ever="orders"
     )

@@ -148,7 +148,7 @@ def _bridge(desk: Desk, scope: Scope, year: YearStatement) -> tuple[Card, Chart 
     alt = _("From {opening} by change, loss, gain and cost to {closing}").format(
         opening=show.money(opening), closing=show.money(closing)
     )
-    return card, waterfall(steps, money, change, alt, height=44 * len(steps) + 8, room=0.4), ""
+    return card, waterfall(steps, money, change, alt, height=44 * len(steps) + 8, room=0.52), ""
 
 
 def _definition(desk: Desk, year: YearStatement) -> dict[str, str]:

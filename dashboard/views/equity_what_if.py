@@ -117,6 +117,8 @@ def _between(desk: Desk, done: Outcome) -> str:
     if done.change.lower is None:
         return _("nothing moved yet") if not done.change.value else _("no interval: some draws have no end")
     low, high = (desk.show.change(bound, "money") for bound in (done.change.lower, done.change.upper))
+    if low == high:
+        return _("whatever retention really is")
     return _("95 %: {low} to {high}").format(low=low, high=high)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import definitions, lifetime, marts, overview, refresh, retention, tiles
+from benchmarks import definitions, lifetime, marts, overview, refresh, retention, snapshots, tiles
 from benchmarks.lines import FULL, QUICK, Size
 from benchmarks.measure import Result
 
@@ -26,6 +26,7 @@ BENCHMARKS: Mapping[str, Callable[[Size], Iterator[Result]]] = {
     "overview": overview.run,
     "retention": retention.run,
     "tiles": tiles.run,
+    "snapshots": snapshots.run,
 }
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("polars", "duckdb", "pandas", "pyarrow", "streamlit")

@@ -189,6 +189,9 @@ def snapshot(
     title: Annotated[str | None, typer.Option(help="Title; default: that of the report.")] = None,
     by: Annotated[str, typer.Option(help="Who makes it.")] = "",
     as_zip: Annotated[bool, typer.Option("--zip", help="One zip in DIR instead of a folder.")] = False,
+    mail: Annotated[
+        bool, typer.Option("--mail", help="Send it to the report's recipients (RAPPORT_SMTP_HOST ...).")
+    ] = False,
     project: Folder = None,
     store: StoreFolder = None,
     as_json: Json = False,
@@ -197,7 +200,7 @@ def snapshot(
     from dashboard.commands.snapshot import Order
     from dashboard.commands.snapshot import snapshot as make_snapshot
 
-    order = Order(report, tuple(page or ()), out, title, by, as_zip)
+    order = Order(report, tuple(page or ()), out, title, by, as_zip, mail)
     make_snapshot(project, store, order, as_json=as_json, now=_now())
 
 
@@ -206,12 +209,15 @@ def snapshots(
     project: Folder = None,
     store: StoreFolder = None,
     verify: Annotated[bool, typer.Option("--verify", help="Check the hash of every file.")] = False,
+    keep: Annotated[
+        int | None, typer.Option("--prune", min=1, help="Keep the newest so many and those with a tag.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the snapshots of the project, the newest first."""
     from dashboard.commands.snapshot import list_snapshots
 
-    list_snapshots(project, store, verify=verify, as_json=as_json)
+    list_snapshots(project, store, verify=verify, keep=keep, as_json=as_json)
 
 
 @app.command()

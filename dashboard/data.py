@@ -24,6 +24,7 @@ from connectors.attempts import Attempt
 from connectors.attempts import attempts as attempts_of
 from connectors.errors import StoreError
 from connectors.store import Store
+from dashboard.annotations import FILE as ANNOTATION_FILE
 from dashboard.commands.refresh import loaded
 from dashboard.connecting.places import Look, look
 from dashboard.definitions import Definitions, definitions, loaded_attributes, own_files, remember
@@ -84,7 +85,7 @@ def stamp() -> str:
 
 
 def _files(ours: Workspace) -> list[Path]:
-    single = [ours.folder / FILE_NAME, ours.folder / SEGMENT_FILE]
+    single = [ours.folder / name for name in (FILE_NAME, SEGMENT_FILE, ANNOTATION_FILE)]
     return [*single, *own_files(ours.folder), *instrument_files(ours.folder)]
 
 

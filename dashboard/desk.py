@@ -17,6 +17,7 @@ import polars as pl
 
 from config.model import Project
 from connectors.store import Manifest, Store, Version
+from dashboard.annotations import Annotation, read_annotations
 from dashboard.definitions import Definitions
 from dashboard.format import Formatter
 from dashboard.instruments import Instruments, instruments
@@ -118,6 +119,15 @@ class Desk:
     def kept(self, question: str, make: Callable[[], T]) -> T:
         """The answer to a question about this version, made once for each role."""
         return self.keep(f"{self.key}|{self.definitions.digest}|{self.role}|{question}", make)
+
+    def annotations(self, metric: str) -> list[Annotation]:
+        """The notes on dates that concern a metric."""
+        return [note for note in self.notes if note.concerns(metric)]
+
+    @cached_property
+    def notes(self) -> tuple[Annotation, ...]:
+        """The notes on dates of the project; a desk is made anew when their file changes."""
+        return read_annotations(self.workspace.folder).values
 
     def local(self, manifest: Manifest) -> datetime:
         """The moment of a version's refresh in the project's time zone."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.charts.layout import Chart, Show, label_room, layout, spread, value_ticks
+from dashboard.charts.layout import Chart, Show, clipped, label_room, layout, spread, value_ticks
 from dashboard.theme import QUIET, SERIES
 
 Values = NDArray[np.float64]
@@ -20,7 +20,8 @@ class Trend:
     """What a trend chart draws. Missing values are NaN and leave a gap.
 
     `periods` names each value and `ticks`, shorter, its place on the axis; `prior` holds the values of one
-    year before each, or nothing; `running` says that the last period is not over.
+    year before each, or nothing; `running` says that the last period is not over. `events` are notes, each at
+    the position of its period.
     """
 
     periods: Sequence[str]
@@ -32,6 +33,7 @@ class Trend:
     prior_name: str = ""
     running_name: str = ""
     from_zero: bool = True
+    events: Sequence[tuple[int, str]] = ()
 
 
 def trend(data: Trend, show: Show, tick: Show, alt: str, *, height: int = 300) -> Chart:
@@ -51,9 +53,42 @@ def trend(data: Trend, show: Show, tick: Show, alt: str, *, height: int = 300) -
         "range": [-0.35, len(data.periods) - 0.65],
     }
     figure_layout["yaxis"] |= scale
-    figure_layout["annotations"] = _labels(data, show)
+    figure_layout["annotations"] = [*_labels(data, show), *_event_words(data)]
+    figure_layout["shapes"] = [_event_line(position) for position, _words in data.events]
     figure_layout["hovermode"] = "x unified"
     return Chart({"data": _traces(data, show), "layout": figure_layout}, alt, height)
+
+
+def _event_line(position: int) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "x0": position,
+        "x1": position,
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "line": {"color": QUIET, "width": 1, "dash": "dot"},
+    }
+
+
+def _event_words(data: Trend) -> list[dict[str, Any]]:
+    """The notes at the top of their lines, towards the middle of the chart, one below the other."""
+    middle = (len(data.periods) - 1) / 2
+    return [
+        {
+            "x": position,
+            "y": 1 - 0.07 * number,
+            "yref": "paper",
+            "text": clipped([words], 26)[0],
+            "xanchor": "left" if position <= middle else "right",
+            "yanchor": "top",
+            "xshift": 4 if position <= middle else -4,
+            "showarrow": False,
+            "font": {"size": 11},
+            "opacity": 0.8,
+        }
+        for number, (position, words) in enumerate(data.events)
+    ]
 
 
 def _range(data: Trend) -> tuple[float, float]:

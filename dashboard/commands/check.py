@@ -20,6 +20,7 @@ from connectors.errors import SourceError, StoreError
 from connectors.sources import FILE_NAME, Sources, locate_sources
 from connectors.staging import faults
 from connectors.store import Store
+from dashboard.annotations import read_annotations
 from dashboard.commands.opening import opened
 from dashboard.commands.sarif import sarif
 from dashboard.commands.terminal import CannotRun, ProblemFound, progress, say, show, show_json
@@ -29,6 +30,7 @@ from dashboard.instruments import instruments
 from dashboard.scenarios import read_scenarios
 from dashboard.scorecard_files import scorecard_plan
 from dashboard.segment_files import own_segments, segments
+from dashboard.snapshots.reports import reports
 from dashboard.workspace import project_folder
 from metrics.frames import Marts
 from metrics.periods import Calendar
@@ -93,6 +95,7 @@ class _Check:
         self.instruments = instruments(folder)
         self.of_scorecard = scorecard_plan(folder).problems
         self.of_segments = _segments(folder, self.project, self.definitions)
+        self.of_reports = (*reports(folder).problems, *read_annotations(folder).problems)
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong in the files, file by file."""
@@ -104,6 +107,7 @@ class _Check:
         yield from self.instruments.problems
         yield from self.of_scorecard
         yield from self.of_segments
+        yield from self.of_reports
 
     def _unfit(self) -> Iterator[Problem]:
         """What a refresh would refuse."""

@@ -9,10 +9,11 @@ from config import schemas
 from config.model import Project
 from connectors.presets import Preset
 from connectors.sources import Sources
-from dashboard import instruments, scenarios
+from dashboard import annotations, instruments, scenarios
 from dashboard.commands.terminal import say, show, show_json
 from dashboard.definitions import UNDER
 from dashboard.segment_files import UNDER as SEGMENTS_UNDER
+from dashboard.snapshots import reports
 from metrics.catalog import Definition
 from metrics.equity_scenarios import Scenario
 from metrics.instruments import Instrument
@@ -28,6 +29,8 @@ MODELS: Final[Mapping[str, Any]] = {
     "metrics": schemas.file_of(UNDER, Definition, "The definitions, in any order."),
     "scorecard": OwnPlan,
     "scenarios": schemas.file_of(scenarios.UNDER, Scenario, "The scenarios, in any order."),
+    "reports": schemas.file_of(reports.UNDER, reports.Report, "The reports, in any order."),
+    "annotations": schemas.file_of(annotations.UNDER, annotations.Annotation, "The notes, in any order."),
     "instruments": schemas.file_of(instruments.UNDER, Instrument, "The questionnaires, in any order."),
 }
 """The model of each file by the name of its schema."""

@@ -5,17 +5,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from dashboard.commands.opening import opened, served
-from dashboard.commands.terminal import CannotRun, ProblemFound, progress, show, show_json, show_table
+from dashboard.commands.terminal import CannotRun, ProblemFound, progress, say, show, show_json, show_table
 from dashboard.format import Formatter
+from dashboard.mail import Post, letter
 from dashboard.snapshots.library import FOLDER, Library, Snapshot
 from dashboard.workspace import PROJECT_VARIABLE, STORE_VARIABLE, Workspace
 
 if TYPE_CHECKING:
     from dashboard.snapshots.compare import Again
+    from dashboard.snapshots.reports import Report
 
 
 @dataclass(frozen=True)
@@ -28,14 +33,22 @@ class Order:
     title: str | None = None
     by: str = ""
     as_zip: bool = False
+    mail: bool = False
 
 
 def snapshot(project: Path | None, store: Path | None, order: Order, *, as_json: bool, now: datetime) -> None:
     """Draw the pages, write the snapshot, print where it lies."""
     workspace = opened(project, store)
     served(workspace)
-    made = _made(workspace, order, now)
+    post = Post.of(os.environ) if order.mail else None
+    wanted = _wanted(workspace, order)
+    if post and not wanted.recipients:
+        message = f"report `{wanted.name}` names no recipients. Add `recipients:` to it in reports.yaml"
+        raise CannotRun(message)
+    made = _made(workspace, wanted, order, now)
     placed = _delivered(made, order)
+    if post:
+        post.send(_letter(made, wanted))
     if as_json:
         manifest = made.manifest.model_dump(
             mode="json", include={"id", "title", "content_hash", "created_at"}
@@ -45,16 +58,23 @@ def snapshot(project: Path | None, store: Path | None, order: Order, *, as_json:
         show(str(placed or made.folder))
 
 
-def _made(workspace: Workspace, order: Order, now: datetime) -> Snapshot:
-    from dashboard.snapshots.drawing import NotDrawn, drawn
-    from dashboard.snapshots.make import Wish, make
+def _wanted(workspace: Workspace, order: Order) -> "Report":
+    """The report that was named, or one of the pages that were."""
     from dashboard.snapshots.reports import Report, ReportPage, report
 
-    if order.pages:
+    if not order.pages:
+        return report(workspace.folder, order.report or "executive")
+    try:
         pages = tuple(ReportPage(page=page) for page in order.pages)
-        wanted = Report(name="pages", title=order.title or workspace.project.name, pages=pages)
-    else:
-        wanted = report(workspace.folder, order.report or "executive")
+    except ValidationError as error:
+        raise CannotRun("; ".join(fault["msg"] for fault in error.errors())) from error
+    return Report(name="pages", title=order.title or workspace.project.name, pages=pages)
+
+
+def _made(workspace: Workspace, wanted: "Report", order: Order, now: datetime) -> Snapshot:
+    from dashboard.snapshots.drawing import NotDrawn, drawn
+    from dashboard.snapshots.make import Wish, make
+
     with progress() as tell, _named(workspace):
         shown = []
         try:
@@ -65,6 +85,16 @@ def _made(workspace: Workspace, order: Order, now: datetime) -> Snapshot:
             msg = f"report `{wanted.name}`: {fault}"
             raise CannotRun(msg) from fault
         return make(shown, Wish(order.title or wanted.title, order.by, now), tell)
+
+
+def _letter(made: Snapshot, wanted: "Report") -> EmailMessage:
+    """The report as PDF and HTML, with what it is and when it was true."""
+    manifest = made.manifest
+    words = (
+        f"{manifest.title}\n{manifest.project}, data through {manifest.data.as_of}\n{wanted.description}\n"
+    )
+    files = {f"{made.id}.{kind}": (made.folder / f"report.{kind}").read_bytes() for kind in ("pdf", "html")}
+    return letter(f"{manifest.title}: {manifest.project}", words, wanted.recipients, files)
 
 
 def _delivered(made: Snapshot, order: Order) -> Path | None:
@@ -79,9 +109,17 @@ def _delivered(made: Snapshot, order: Order) -> Path | None:
     return Library(order.out).add(made.manifest, made.files()).folder
 
 
-def list_snapshots(project: Path | None, store: Path | None, *, verify: bool, as_json: bool) -> None:
-    """Every snapshot of the project, the newest first; with `verify` also what was changed in any file."""
-    found = Library(opened(project, store).folder / FOLDER).snapshots()
+def list_snapshots(
+    project: Path | None, store: Path | None, *, verify: bool, keep: int | None, as_json: bool
+) -> None:
+    """Every snapshot of the project, the newest first; with `verify` also what was changed in any file.
+
+    With `keep` all but the newest so many are deleted first, those with a tag excepted.
+    """
+    library = Library(opened(project, store).folder / FOLDER)
+    if keep is not None:
+        say(f"{len(library.prune(keep))} deleted")
+    found = library.snapshots()
     faults = {each.id: each.faults() if verify else [] for each in found}
     if as_json:
         kept = {"id", "title", "created_at", "created_by", "product", "content_hash"}

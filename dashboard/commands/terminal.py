@@ -97,13 +97,14 @@ def explained(error: Exception) -> int:
     """Say on standard error what went wrong; the exit code that goes with it."""
     from config.errors import ConfigError, Fault
     from connectors.errors import SourceError
+    from dashboard.mail import NotSent
     from dashboard.snapshots.errors import SnapshotError
 
     match error:
         case ProblemFound() | Fault():
             say(str(error))
             return PROBLEM_FOUND
-        case CannotRun() | ConfigError() | SourceError() | SnapshotError():
+        case CannotRun() | ConfigError() | SourceError() | SnapshotError() | NotSent():
             say(str(error))
         case _:
             number, log = logged(error)

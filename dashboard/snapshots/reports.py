@@ -11,9 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from config.errors import unknown
 from config.load import Loaded, Located, read_many
+from config.model import one_of
+from dashboard.pages import PAGES
 
 FILE: Final = "reports.yaml"
 UNDER: Final = "reports"
+
+
+Address = Annotated[str, Field(pattern=r"^[^@\s,]+@[^@\s,]+\.[^@\s,]+$", max_length=254)]
+"""An e-mail address, as far as a report needs to know."""
 
 
 class ReportPage(BaseModel):
@@ -21,7 +27,9 @@ class ReportPage(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    page: str = Field(description="Address of the page, such as `overview`.")
+    page: Annotated[str, one_of("page", lambda: [page.path for page in PAGES])] = Field(
+        description="Address of the page, such as `overview`."
+    )
     choices: Mapping[str, str | tuple[str, ...]] = Field(
         default_factory=dict,
         alias="with",
@@ -47,10 +55,10 @@ class Report(BaseModel):
     title: str = Field(min_length=1, max_length=120, description="The title on its first page.")
     description: str = Field("", description="What it is for.")
     pages: tuple[ReportPage, ...] = Field(min_length=1, description="Its pages in order.")
-    recipients: tuple[str, ...] = Field((), description="E-mail addresses that it is sent to when asked.")
+    recipients: tuple[Address, ...] = Field((), description="Who receives it with `rapport snapshot --mail`.")
 
 
-def found(folder: Path) -> Loaded[Report]:
+def reports(folder: Path) -> Loaded[Report]:
     """The shipped reports and those of the project in a folder, which replace them by name."""
     with as_file(files("config") / FILE) as shipped:
         theirs = read_many([shipped], Report, under=UNDER)
@@ -70,7 +78,7 @@ def _merged(
 
 def report(folder: Path, name: str) -> Report:
     """The report of a name. Raises Fault for one that is not known."""
-    known = {each.name: each for each in found(folder).values}
+    known = {each.name: each for each in reports(folder).values}
     if name not in known:
         what = "report"
         raise unknown(what, name, known)

@@ -41,7 +41,7 @@ def trend_card(desk: Desk, name: str, scope: Scope) -> Drawn:
         key=f"trend-{name}",
         title=_finding(desk, metric, scope, series),
         note=_note(desk, metric, scope),
-        definition={metric.label: metric.description},
+        definition={metric.label: metric.description, **_noted(desk, name)},
         columns=[Column(_("Period")), Column(metric.label, "number"), Column(_("A year before"), "number")],
         rows=lambda: [
             [name, value(float(now)), value(float(before))]
@@ -63,10 +63,23 @@ def trend_card(desk: Desk, name: str, scope: Scope) -> Drawn:
         prior_name=_("Prior year"),
         running_name=_("So far"),
         from_zero=metric.unit in ("money", "count", "per_thousand"),
+        events=_events(desk, name, scope, series),
     )
     alt = _("{metric} from {first} to {last}. {finding}")
     alt = alt.format(metric=metric.label, first=periods[0], last=periods[-1], finding=card.title)
     return card, trend(drawn, value, tick, alt), ""
+
+
+def _events(desk: Desk, name: str, scope: Scope, series: Series) -> list[tuple[int, str]]:
+    """The notes that concern a metric, each at its period."""
+    places = {code: at for at, code in enumerate(series.periods)}
+    coded = [(desk.calendar.code(note.on, scope.grain), note.text) for note in desk.annotations(name)]
+    return [(places[code], text) for code, text in coded if code in places]
+
+
+def _noted(desk: Desk, name: str) -> dict[str, str]:
+    """The same notes in full, with their days."""
+    return {desk.show.day(note.on): note.text for note in desk.annotations(name)}
 
 
 def _finding(desk: Desk, metric: Metric, scope: Scope, series: Series) -> str:

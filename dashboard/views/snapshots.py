@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from html import escape
 from typing import Final
 
 import streamlit as st
 
 from dashboard import data
+from dashboard.annotations import Annotation, noted
 from dashboard.desk import Desk
 from dashboard.parts import markup, states
+from dashboard.parts.markup import Column
 from dashboard.parts.sheet_view import sheet_view
 from dashboard.snapshots.content import Content
 from dashboard.snapshots.errors import SnapshotError
@@ -41,11 +43,59 @@ def render() -> None:
         words = _("Keep a page with the button Snapshot at its top, or a report with `rapport snapshot`.")
         states.empty("photo_camera", _("No snapshots yet"), words.replace("`", ""))
         return
-    listed, compared = st.tabs([_("All snapshots"), _("Compare two")])
+    listed, compared, noted_ = st.tabs([_("All snapshots"), _("Compare two"), _("Notes on dates")])
+    with noted_:
+        _dates(desk)
     with listed:
         _list(desk, library, found)
     with compared:
         snapshot_comparison.draw(desk, found)
+
+
+def _dates(desk: Desk) -> None:
+    """What happened on which day: the list, and a form for another note."""
+    markup.note(_("Notes on dates stand on the charts of the figures that they concern, and in reports."))
+    labels = {name: plan.definition.label for name, plan in desk.catalog.plans.items()}
+    columns = [Column(_("Day")), Column(_("Note"), "wide"), Column(_("Concerns"), "wide"), Column(_("By"))]
+    every = _("every figure")
+    rows = [
+        [
+            desk.show.day(note.on),
+            note.text,
+            ", ".join(labels.get(name, name) for name in note.metrics) or every,
+            note.by,
+        ]
+        for note in desk.notes
+    ]
+    if rows:
+        markup.show_table(columns, rows, _("Notes on dates"))
+    with st.form("snapshots.date", border=True, clear_on_submit=True):
+        left, right = st.columns([1, 2])
+        day = left.date_input(_("Day"), desk.as_of, key="snapshots.date.day")
+        text = right.text_input(_("What happened"), key="snapshots.date.text", max_chars=80)
+        names = left.multiselect(
+            _("Concerns"),
+            sorted(labels),
+            format_func=labels.__getitem__,
+            key="snapshots.date.names",
+            placeholder=every,
+        )
+        by = right.text_input(_("Your name"), key="snapshots.date.by", max_chars=60)
+        if (
+            st.form_submit_button(_("Add the note"), type="primary")
+            and text.strip()
+            and isinstance(day, date)
+        ):
+            _note_down(desk, Annotation(on=day, text=text.strip(), metrics=tuple(names), by=by.strip()))
+
+
+def _note_down(desk: Desk, note: Annotation) -> None:
+    try:
+        noted(desk.workspace.folder, note)
+    except (OSError, ValueError) as fault:
+        st.html(f'<p class="notice" role="alert">{markup.marked(str(fault))}</p>')
+        return
+    st.rerun()
 
 
 def _list(desk: Desk, library: Library, found: Sequence[Snapshot]) -> None:

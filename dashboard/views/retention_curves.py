@@ -58,30 +58,45 @@ def mean(desk: Desk, scope: Scope, chosen: Chosen, name: str) -> pl.DataFrame:
 
 
 def _curve_card(desk: Desk, scope: Scope, chosen: Chosen) -> tuple[Card, Chart | None, str]:
-    """All cohorts as one curve, under each of the two definitions."""
+    """All cohorts as one curve, under each of the two definitions, or of each of the two segments."""
     show, grain = desk.show, _(GRAINS[scope.grain]).lower()
-    names = list(dict.fromkeys((chosen.definition, chosen.beside)))
-    means = {name: mean(desk, scope, chosen, name).filter(pl.col("age") > 0) for name in names}
-    drawn = {name: found for name, found in means.items() if len(found)}
+    drawn = {name: found for name, found in _drawn(desk, scope, chosen).items() if len(found)}
     card = Card(
         key="retention-curve",
         title=_("Share of customers who come back"),
         note=_("{mean} by {grain} since they began \N{MIDDLE DOT} bands hold 95 %").format(
             mean=_(MEANS[chosen.mean][0]), grain=grain
         ),
-        definition={_(DEFINITIONS[name][0]): words(name) for name in names},
+        definition={
+            _(DEFINITIONS[name][0]): words(name) for name in dict.fromkeys((chosen.definition, chosen.beside))
+        },
         columns=[
             Column(grain.capitalize(), "number"),
-            *(Column(_(DEFINITIONS[n][0]), "number") for n in names),
+            *(Column(name, "number") for name in drawn),
         ],
         rows=lambda: _curve_rows(desk, drawn),
-        frame=lambda: pl.concat([found.with_columns(definition=pl.lit(n)) for n, found in drawn.items()]),
+        frame=lambda: pl.concat([found.with_columns(curve=pl.lit(n)) for n, found in drawn.items()]),
     )
     if not drawn or max(len(found) for found in drawn.values()) < 2:
         return card, None, _("A curve needs two periods after the first that are over.")
     lines = [_line(desk, name, found) for name, found in drawn.items()]
     alt = _("Retention by {grain}: {first}").format(grain=grain, first=lines[0].notes[0])
     return card, curves(lines, partial(show.axis, unit="rate"), lambda at: f"{at:g}", alt), ""
+
+
+def _drawn(desk: Desk, scope: Scope, chosen: Chosen) -> dict[str, pl.DataFrame]:
+    """The curves from the first age after the start on, each by its name."""
+    split = chosen.split
+    if split is None:
+        names = dict.fromkeys((chosen.definition, chosen.beside))
+        found = {_(DEFINITIONS[name][0]): mean(desk, scope, chosen, name) for name in names}
+    else:
+        sides = zip(split.names, (split.a, split.b), strict=True)
+        found = {
+            name: mean(desk, asked.segment(scope, split.attribute, value), chosen, chosen.definition)
+            for name, value in sides
+        }
+    return {name: curve.filter(pl.col("age") > 0) for name, curve in found.items()}
 
 
 def _line(desk: Desk, name: str, found: pl.DataFrame) -> Curve:
@@ -92,7 +107,7 @@ def _line(desk: Desk, name: str, found: pl.DataFrame) -> Curve:
     rates = found.select("rate", "n").iter_rows()
     notes = [f"{show.percent(share)}, n = {show.decimal(n, 0)}" for share, n in rates]
     ages = found["age"].to_numpy().astype(np.float64)
-    return Curve(_(DEFINITIONS[name][0]), ages, found["rate"].to_numpy(), lower, upper, notes)
+    return Curve(name, ages, found["rate"].to_numpy(), lower, upper, notes)
 
 
 def _curve_rows(desk: Desk, means: dict[str, pl.DataFrame]) -> list[list[str]]:

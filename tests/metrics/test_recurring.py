@@ -40,6 +40,16 @@ def test_published_ratios():
     assert revenue_kept(0, 1, 0, 0) is None
 
 
+def test_published_customer_retention():
+    """100 customers at the start, 105 at the end of whom 20 are new: (105 - 20) / 100 = .85 (phpOMS)."""
+    stay = [(who, JANUARY, None, 1) for who in range(85)]
+    leave = [(who, JANUARY, FEBRUARY, 1) for who in range(85, 100)]
+    join = [(who, FEBRUARY, None, 1) for who in range(100, 120)]
+    row = movements(contracts(*stay, *leave, *join), [JANUARY, MARCH]).row(0, named=True)
+    assert (row["start_n"], row["new_n"], row["end_n"]) == (100, 20, 105)
+    assert 1 - row["logo_churn"] == pytest.approx(0.85)
+
+
 def test_each_movement_by_hand():
     day = date(2025, 6, 1)
     table = contracts(

@@ -77,6 +77,22 @@ def test_cohorts_of_a_music_shop(real_data):
     assert active(found, 1997, 3)[-3:] == [420, 443, 457]
 
 
+@pytest.mark.realdata
+def test_cohort_of_a_gift_shop(real_data):
+    """Customers first seen in December 2010 by month; the last month is seen up to the 9th and gives none."""
+    raw = pl.read_parquet(real_data / "online_retail" / "online_retail_2010_2011.parquet")
+    sold = raw.filter(
+        pl.col("CustomerID").is_not_null(),
+        ~pl.col("InvoiceNo").cast(pl.String).str.starts_with("C"),
+        pl.col("Quantity") > 0,
+        pl.col("UnitPrice") > 0,
+    )
+    frame, as_of = lines(sold["CustomerID"], sold["InvoiceDate"].cast(pl.Date)), date(2011, 12, 9)
+    known = [885, 324, 286, 340, 321, 352, 321, 309, 313, 350, 331, 445]
+    assert active(table(frame, as_of), 2010, 12) == [*known, None]
+    assert active(line_cohorts(frame.lazy(), CALENDAR, as_of), 2010, 12) == [*known, 235]
+
+
 def test_grid_equals_sql():
     frame, as_of = random_lines(), date(2025, 8, 15)
     found = table(frame, as_of)

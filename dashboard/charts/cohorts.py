@@ -29,7 +29,10 @@ class Words:
 
 @dataclass(frozen=True)
 class Shade:
-    """How a column of the table is written and shaded; `diverging` shades both sides of zero."""
+    """How a column of the table is written and shaded.
+
+    `diverging` shades both sides of zero, and nothing whose interval (lower, upper) holds zero.
+    """
 
     column: str
     show: Show
@@ -112,11 +115,19 @@ def _cell(grid: Grid, cell: Row | None) -> str:
     title = escape(grid.notes(cell), quote=True)
     if value is not None:
         number = float(str(value))
-        heat = f"--h:{min(abs(number) / grid.deepest, 1.0):.2f}"
+        heat = "--h:0" if _is_unsure(grid, cell) else f"--h:{min(abs(number) / grid.deepest, 1.0):.2f}"
         return _button(cell, _kinds(grid, cell, number), title, grid.shade.show(number), heat)
     if not cell["complete"] and isinstance(closes, date):
         return _button(cell, "running", title, grid.words.closes.format(day=grid.words.day(closes)))
     return f'<td><span class="few" title="{title}">\N{EN DASH}</span></td>'
+
+
+def _is_unsure(grid: Grid, cell: Row) -> bool:
+    """Whether a difference may be none: its interval holds zero."""
+    lower, upper = cell.get("lower"), cell.get("upper")
+    if not grid.shade.diverging or lower is None or upper is None:
+        return False
+    return float(str(lower)) <= 0 <= float(str(upper))
 
 
 def _button(cell: Row, kinds: str, title: str, text: str, style: str = "") -> str:
@@ -130,6 +141,7 @@ def _kinds(grid: Grid, cell: Row, number: float) -> str:
     tests = {
         "whole": cell["age"] == 0 and not grid.shade.diverging,
         "below": grid.shade.diverging and number < 0,
+        "unsure": _is_unsure(grid, cell),
         "chosen": grid.chosen == f"{cell['cohort']}.{cell['age']}",
         "running": not cell["complete"],
     }

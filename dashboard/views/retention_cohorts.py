@@ -254,7 +254,9 @@ def _compared_card(desk: Desk, scope: Scope, chosen: Chosen, split: Split) -> No
             table = tables[SIDES.index(side or "A")]
             grid = Grid(table, _shade(desk, chosen), words_, partial(_note, desk))
         cell_grid(cohort_grid(grid), key=f"{KEY}.grid", chosen=retention_cells.choose)
-        markup.note(_("Differences are in percentage points of the rate; hover for the interval."))
+        markup.note(
+            _("Differences are in percentage points, coloured where the 95 % interval leaves out zero.")
+        )
 
 
 def _note_apart(desk: Desk, cell: Row) -> str:

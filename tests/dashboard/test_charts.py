@@ -1,13 +1,16 @@
 import math
+import re
 
 import numpy as np
 import orjson
 import plotly.graph_objects
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.charts.bars import bars, effects
+from dashboard.charts.cohorts import Grid, Shade, Words, cohort_grid
 from dashboard.charts.layout import Chart, nice_ticks, spread
 from dashboard.charts.spark import sparkline
 from dashboard.charts.trend import Trend, trend
@@ -137,3 +140,21 @@ def test_a_sparkline_draws_what_is_known(values):
     assert bool(drawn) == (len(known) >= 2)
     assert "nan" not in drawn
     assert all(math.isfinite(value) for value in known)
+
+
+def test_a_difference_that_may_be_none_is_not_shaded():
+    """Of two differences of the same size only the one whose interval leaves out zero has a colour."""
+    rows = {"cohort": [1, 1], "age": [1, 2], "until_age": [1, 2], "size": [9, 9], "difference": [0.1, 0.1]}
+    rows |= {
+        "lower": [0.05, -0.02],
+        "upper": [0.15, 0.22],
+        "complete": [True] * 2,
+        "young_history": [False] * 2,
+    }
+    table = pl.DataFrame(rows | {"closes_on": [None] * 2}, schema_overrides={"closes_on": pl.Date})
+    words = Words(str, str, str, "Cohorts", ("Began in", "Customers"), "{day}", "old")
+    html = cohort_grid(Grid(table, Shade("difference", str, diverging=True), words, lambda _cell: ""))
+    assert re.findall(r'data-cell="1\.(\d)" class="(\w*)" style="--h:([\d.]+)"', html) == [
+        ("1", "", "1.00"),
+        ("2", "unsure", "0"),
+    ]

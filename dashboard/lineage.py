@@ -77,7 +77,7 @@ def lineage(catalog: Catalog, name: str, sources: Sources) -> list[Step]:
     return [
         step
         for each in names
-        for relation, columns in _own_reads(catalog, each)
+        for relation, columns in own_reads(catalog, each)
         for step in _steps(each, relation, columns, sources)
     ]
 
@@ -107,7 +107,7 @@ def read_by(catalog: Catalog, name: str) -> list[str]:
     return [other for other in dict.fromkeys((*named, *plan.references)) if other != name]
 
 
-def _own_reads(catalog: Catalog, name: str) -> list[tuple[Relation, Collection[str]]]:
+def own_reads(catalog: Catalog, name: str) -> list[tuple[Relation, Collection[str]]]:
     """What a metric itself reads: columns of relations."""
     definition = catalog.definition(name)
     if isinstance(definition, Computed):

@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.desk import Desk
 from dashboard.editing import workbench
+from dashboard.lineage import own_reads
 from dashboard.parts import markup
 from dashboard.parts.glossary import Entry, glossary
 from dashboard.state import Scope
@@ -17,7 +18,6 @@ from dashboard.text import gettext as _
 from dashboard.tiles import Figure, figures_of
 from dashboard.views import definition_about, definition_editor, definition_history
 from metrics.catalog import Catalog, Definition
-from metrics.measures import Compute
 from metrics.periods import Grain, Window
 
 METRIC: Final = "metric"
@@ -106,9 +106,9 @@ def _entry(desk: Desk, name: str, month: pl.DataFrame, whole: pl.DataFrame) -> E
 
 def _search(definition: Definition, catalog: Catalog) -> str:
     """Every word that a metric is found by."""
-    plan = catalog.plans.get(definition.name)
-    parts = [part for part in plan.parts if isinstance(part, Compute)] if plan else []
-    read = [word for part in parts for word in (part.relation.name, *part.columns)]
+    known = definition.name in catalog.plans
+    reads = own_reads(catalog, definition.name) if known else []
+    read = [word for relation, columns in reads for word in (relation.name, *columns)]
     words = (definition.name, definition.label, definition.kind, definition.owner, *definition.tags, *read)
     return " ".join((*words, definition.description)).lower()
 

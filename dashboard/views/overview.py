@@ -25,6 +25,7 @@ GOALS: Final = (
         later("What the relationship costs and what it earns"),
         (
             "acquisition_cost_per_new_customer",
+            "retention_cost_per_kept_customer",
             "service_cost_per_active_customer",
             "average_profit_per_order",
             "average_customer_value",

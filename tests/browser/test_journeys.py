@@ -21,7 +21,7 @@ def rows(data):
 def test_the_first_page_paints(visit):
     seen = visit()
     expect(seen.page.locator("h1")).to_have_text("Overview")
-    assert len(seen.figures()) == 14
+    assert len(seen.figures()) == 15
     assert "\N{EN DASH}" not in seen.figures().values()
     expect(seen.page.locator(".js-plotly-plot")).to_have_count(4)
     expect(seen.page).to_have_title("Overview \N{MIDDLE DOT} Rapport")
@@ -134,7 +134,7 @@ def test_a_link_with_unknown_values_says_so(visit):
     seen = visit("overview?region=Atlantis&period=Jan+1901")
     expect(seen.page.locator("h1")).to_have_text("Overview")
     expect(seen.page.locator(".notice")).to_contain_text("region=Atlantis")
-    assert len(seen.figures()) == 14
+    assert len(seen.figures()) == 15
 
 
 def test_the_answer_carries_the_security_headers(site):

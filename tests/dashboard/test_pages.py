@@ -16,7 +16,9 @@ from metrics.selection import Missing
 
 TILES = [name for _title, _words, group in GOALS for name in group]
 
-NOT_SPLIT = {(f"{cost}_customer", "region") for cost in ("acquisition_cost_per_new", "retention_cost_per_kept")}
+NOT_SPLIT = {
+    (f"{cost}_customer", "region") for cost in ("acquisition_cost_per_new", "retention_cost_per_kept")
+}
 
 
 def tile(page, name):

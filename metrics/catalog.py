@@ -26,13 +26,14 @@ from metrics.definitions import (
     Simple,
 )
 from metrics.measures import Compute, compiled
+from metrics.next_category_definitions import NextCategory
 from metrics.relations import PANEL, Columns
 from metrics.retention_definitions import Followed
 from metrics.rfm import Rfm
 from metrics.segment_definitions import SegmentShare
 from metrics.worth_definitions import Worth
 
-Computing: TypeAlias = Followed | SegmentShare | Rfm | Crossed | Worth
+Computing: TypeAlias = Followed | SegmentShare | Rfm | Crossed | NextCategory | Worth
 """Every kind whose figures a function of its own computes: one name a family; see `metrics.families`."""
 
 Definition = Annotated[

@@ -26,20 +26,22 @@ NO_PAIR: Final = "one of the two was not bought in this period"
 
 
 @dataclass(frozen=True)
-class _Bought:
+class Bought:
     """The baskets of a selection and what its customers hold by the as-of day."""
 
     rows: pl.DataFrame
     held: pl.DataFrame
 
 
-def _bought(marts: Marts) -> _Bought:
-    def made() -> _Bought:
+def bought_of(marts: Marts) -> Bought:
+    """The baskets of a selection, kept. Raises Missing where no order line has a category."""
+
+    def made() -> Bought:
         rows = basket_rows(marts)
         if rows.is_empty():
             fault = "no order line has a category"
             raise Missing(fault)
-        return _Bought(rows, holdings(rows))
+        return Bought(rows, holdings(rows))
 
     chosen = marts.selection
     about = (str(sorted(chosen.attributes.items())), chosen.categories, chosen.where)
@@ -94,7 +96,7 @@ def _end(marts: Marts, window: Window, code: int) -> date:
 
 def _customers(definition: CrossBuying, marts: Marts, window: Window, code: int) -> pl.DataFrame:
     """What each customer adds to the figure of one period: customer, numerator, denominator."""
-    bought, end = _bought(marts), _end(marts, window, code)
+    bought, end = bought_of(marts), _end(marts, window, code)
     one = pl.lit(1.0)
     match definition.value:
         case "cross_buy_rate":
@@ -128,7 +130,7 @@ def _lost(value: str) -> tuple[pl.Expr, pl.Expr]:
     return pl.when(cross).then(loss).otherwise(0.0), pl.when(loses).then(loss).otherwise(0.0)
 
 
-def _expected(bought: _Bought, end: date, k: int) -> pl.DataFrame:
+def _expected(bought: Bought, end: date, k: int) -> pl.DataFrame:
     rows = bought.rows.filter(pl.col("ordered_on") <= end)
     held = holdings(rows)
     each = expected_categories(held, breadth(rows, held), k)
@@ -157,7 +159,7 @@ def _in_period(definition: Affinity, marts: Marts, window: Window, code: int) ->
         if marts.categories and name not in marts.categories:
             what = "category"
             raise unknown(what, name, marts.categories)
-    rows = _bought(marts).rows.filter(pl.col("purchases") > 0)
+    rows = bought_of(marts).rows.filter(pl.col("purchases") > 0)
     if window.grain is Grain.ALL:
         return rows
     start, end = (bound(code, window.grain) for bound in (marts.calendar.start, marts.calendar.end))

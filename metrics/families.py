@@ -14,6 +14,8 @@ from metrics.catalog import Computing
 from metrics.crossbuying_definitions import Affinity, CrossBuying
 from metrics.crossbuying_figures import crossed, crossed_customers
 from metrics.frames import CATEGORY, Marts
+from metrics.next_category_definitions import NextCategory
+from metrics.next_category_figures import foreseen, foreseen_customers
 from metrics.periods import Window
 from metrics.points import Point, Points, nothing
 from metrics.retention_definitions import CohortRetention, Lifecycle, RevenueRetention, Survival
@@ -39,6 +41,8 @@ def points(definition: Computing, marts: Marts, window: Window) -> Mapping[int, 
             return shares(definition, marts, window)
         case CrossBuying() | Affinity():
             return crossed(definition, marts, window)
+        case NextCategory():
+            return foreseen(definition, marts, window)
         case LifetimeValue() | PAlive() | CustomerEquity() | Concentration():
             return worth(definition, marts, window)
         case _:
@@ -59,6 +63,8 @@ def customers(definition: Computing, marts: Marts, window: Window) -> pl.DataFra
             return group_customers(definition, marts, window)
         case CrossBuying() | Affinity():
             return crossed_customers(definition, marts, window)
+        case NextCategory():
+            return foreseen_customers(definition, marts, window)
         case LifetimeValue() | PAlive() | CustomerEquity() | Concentration():
             return worth_customers(definition, marts, window)
         case _:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from dashboard.charts.layout import POINTED, Chart, Show, axis, label_room, layout, value_ticks
+from dashboard.charts.layout import POINTED, Chart, Show, axis, clipped, label_room, layout, value_ticks
 from dashboard.theme import GRID, QUIET, SERIES
 
 LARGEST: Final = 34.0
@@ -30,12 +30,12 @@ class Move:
 
 
 def priorities(
-    moves: Sequence[Move], names: Mapping[str, str], show: Show, percent: Show, alt: str, *, height: int = 480
+    moves: Sequence[Move], names: Mapping[str, str], show: Show, percent: Show, alt: str, *, height: int = 496
 ) -> Chart:
     """Moves by feasibility and expected value; size is customers, colour the driver; the best are named."""
     values = [move.expected for move in moves]
     scale = value_ticks(min(0.0, *values), max(values), show)
-    frame = layout(height, left=label_room(scale["ticktext"]), right=12, top=24, bottom=148)
+    frame = layout(height, left=label_room(scale["ticktext"]), right=12, top=24, bottom=160)
     frame |= POINTED
     span = scale["range"][1] - scale["range"][0]
     frame["yaxis"] |= scale | {"range": [scale["range"][0] - 0.06 * span, scale["range"][1] + 0.12 * span]}
@@ -71,8 +71,9 @@ def priorities(
 
 
 def colour_of(names: Mapping[str, str], driver: str) -> str:
-    """The colour of a driver by its place among all."""
-    return SERIES[list(names).index(driver) % len(SERIES)]
+    """The colour of a driver by its place among those named; what has no colour of its own is grey."""
+    at = list(names).index(driver)
+    return SERIES[at] if at < len(SERIES) else QUIET
 
 
 def _bubbles(moves: Sequence[Move], driver: str, colour: str, most: float) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def _labels(moves: Sequence[Move]) -> list[dict[str, Any]]:
             {
                 "x": move.feasible,
                 "y": move.expected,
-                "text": escape(move.name),
+                "text": escape(clipped([move.name], 24)[0]),
                 "showarrow": False,
                 "xanchor": "left",
                 "xshift": 16,

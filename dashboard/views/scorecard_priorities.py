@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from html import escape
 from typing import Final
@@ -24,11 +24,13 @@ from dashboard.scorecard_data import Split, equity_today
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import ngettext
+from dashboard.theme import SERIES
 from dashboard.views import scorecard_words as words
 from dashboard.views.scorecard_words import Shown
 from metrics.scorecard_targets import totals
 
 FIRST: Final = 3
+OTHER: Final = "other"
 ALL: Final = "scorecard.all"
 
 
@@ -178,8 +180,8 @@ def _signed(desk: Desk, value: float) -> str:
 
 def _quadrant(desk: Desk, shown: Shown) -> tuple[Card, Chart | None, str]:
     show = desk.show
-    moves = [_bubble(desk, shown, row) for row in shown.moves.iter_rows(named=True)]
-    names: dict[str, str] = {each.driver: each.label for each in shown.plan.drivers}
+    names = _named(shown)
+    moves = [_bubble(desk, shown, row, names) for row in shown.moves.iter_rows(named=True)]
     card = Card(
         key="scorecard-quadrant",
         title=_likely(moves),
@@ -220,10 +222,18 @@ def _likely(moves: Sequence[Move]) -> str:
     return _("Both likely and worth it: {names}").format(names="; ".join(both))
 
 
-def _bubble(desk: Desk, shown: Shown, row: words.Row) -> Move:
+def _named(shown: Shown) -> dict[str, str]:
+    """The drivers with a colour of their own, those of the best moves, and one name for all others."""
+    drivers = shown.moves["driver"].unique(maintain_order=True).to_list()
+    names = {driver: words.label(shown, driver) for driver in drivers[: len(SERIES)]}
+    return names if len(drivers) <= len(SERIES) else names | {OTHER: _("Others")}
+
+
+def _bubble(desk: Desk, shown: Shown, row: words.Row, names: Mapping[str, str]) -> Move:
+    driver = row["driver"] if row["driver"] in names else OTHER
     note = f"{words.name(shown, row)}: {words.goal(desk, row)}, {desk.show.money(row['expected'])}"
     feasible = row["probability"] * row["achievable"]
-    return Move(feasible, row["expected"], row["customers"], row["driver"], words.name(shown, row), note)
+    return Move(feasible, row["expected"], row["customers"], driver, words.name(shown, row), note)
 
 
 def whole_table(desk: Desk, shown: Shown, segment: str | None = None) -> None:

@@ -5,8 +5,17 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 from sklearn.metrics import brier_score_loss
 
+from config.documents import Document
+from config.load import Located
+from connectors.tables import MONEY
+from metrics.catalog import catalog
+from metrics.figures import compute
+from metrics.frames import Marts
+from metrics.lists import customers_behind
+from metrics.marts import build
 from metrics.next_category import (
     FEATURES,
     Snapshot,
@@ -16,8 +25,10 @@ from metrics.next_category import (
     snapshot,
     trained,
 )
+from metrics.next_category_definitions import NextCategory
 from metrics.next_category_offers import first_margins, offers
 from metrics.next_category_quality import best_ranks, brier, calibration, comparison, scores
+from metrics.periods import Calendar, Window
 from metrics.reasons import Reason
 
 CATEGORIES = ("a", "b", "c", "d", "e", "f")
@@ -178,3 +189,50 @@ def test_too_short_or_too_quiet_is_a_reason(rows):
     quiet = trained(rows.filter(pl.col("customer") < 40), NOBODY, END, 90)
     assert isinstance(quiet, Reason)
     assert "new category" in quiet.text
+
+
+def marts_of(rows):
+    """The market as a project."""
+    lines = rows.with_columns(
+        pl.col("customer").cast(pl.String).alias("customer_id"),
+        pl.col("order").cast(pl.String).alias("order_id"),
+        pl.int_range(pl.len()).cast(pl.String).alias("line_id"),
+        net_amount=pl.lit(10).cast(MONEY),
+        ordered_at=pl.col("ordered_on").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
+        is_return=pl.lit(value=False),
+    ).drop("customer", "order", "purchases", "lines", "gross_amount", "margin")
+    return Marts({**build({"order_lines": lines.lazy()}, Calendar(), END)}, Calendar(), END)
+
+
+SAID = {"name": "figure", "label": "Figure", "description": "One.", "kind": "next_category"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"value": "hit_rate", "k": 1, "unit": "rate"},
+        {"value": "mrr", "unit": "ratio"},
+        {"value": "first_purchases", "unit": "count"},
+    ],
+)
+def test_definitions_give_what_the_model_gives_and_their_list_adds_up(rows, found, said):
+    marts = marts_of(rows)
+    defined = catalog([Located(NextCategory(**SAID, **said), Document("metrics.yaml"))])
+    assert not defined.problems
+    row = compute(defined, ["figure"], marts, Window()).row(0, named=True)
+    people = customers_behind(defined, "figure", marts, Window())
+    if said["value"] == "first_purchases":
+        assert row["value"] == pytest.approx(np.nansum(found.model.propensities(found.now)), rel=1e-6)
+        assert people["value"].sum() == pytest.approx(row["value"])
+        return
+    ranks = best_ranks(found.before, found.new, found.judged.propensities(found.before))
+    expected = (ranks <= 1).mean() if said["value"] == "hit_rate" else (1 / ranks).mean()
+    assert row["value"] == pytest.approx(expected)
+    assert people["numerator"].sum() / people["denominator"].sum() == pytest.approx(row["value"])
+
+
+def test_definitions_that_do_not_go_together_are_refused():
+    with pytest.raises(ValidationError, match="how many categories"):
+        NextCategory(**SAID, value="hit_rate", unit="rate")
+    with pytest.raises(ValidationError, match="how many categories"):
+        NextCategory(**SAID, value="mrr", unit="ratio", k=3)

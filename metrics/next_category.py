@@ -16,7 +16,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
 
 from metrics.affinity import association, pair_counts
 from metrics.frames import CATEGORY
@@ -279,6 +278,9 @@ def fit(snapshot: Snapshot, new: Flags) -> Model | Reason:
             f"Fewer than {LEAST} customers bought in a new category. Load older orders, or widen the filters"
         )
         return Reason("few_buyers", text)
+    # Loaded here, since it takes a second that no page without a model should wait for.
+    from sklearn.linear_model import LogisticRegression
+
     rng = np.random.default_rng(0)
     kept = silent if len(silent) <= PAIRS else silent[rng.choice(len(silent), PAIRS, replace=False)]
     chosen = np.concatenate([np.argwhere(new), kept])

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import definitions, lifetime, marts, overview, refresh, retention, snapshots, tiles
+from benchmarks import databases, definitions, lifetime, marts, overview, refresh, retention, snapshots, tiles
 from benchmarks.lines import FULL, QUICK, Size
 from benchmarks.measure import Result
 
 BENCHMARKS: Mapping[str, Callable[[Size], Iterator[Result]]] = {
     "refresh": refresh.run,
+    "databases": databases.run,
     "marts": marts.run,
     "definitions": definitions.run,
     "lifetime": lifetime.run,

@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from connectors.content import content_of
 from connectors.store import Store
 
 pytestmark = pytest.mark.realdata
@@ -127,3 +128,27 @@ def test_shuffled_rows_renamed_headers_and_later_dates(
     cohort = moved.ask("active_customers", "--by", "month", "--where", DECEMBER_2010.replace("2010", "2014"))
     assert [row["value"] for row in cohort] == DECEMBER
     assert cohort[0]["by"] == {"month": "2014-12"}
+
+
+def test_two_overlapping_halves_are_the_whole(load, inserted, merged, real_data, tmp_path):
+    """Two extracts that share two months: with duplicates merged, as in the whole, no line counts twice."""
+    whole = pl.scan_parquet(real_data / "online_retail" / "online_retail_2010_2011.parquet")
+    at = pl.col("InvoiceDate").cast(pl.String).str.slice(0, 10)
+    for name, some in (("1", at < "2011-07-01"), ("2", at >= "2011-05-01")):
+        whole.filter(some).sink_parquet(tmp_path / f"half{name}.parquet")
+
+    def halved(text: str) -> str:
+        text = inserted(text, AFTER, f"{CLEAN}\nduplicates: merge")
+        start = text.index("    location: ")
+        end = text.index("\n", start)
+        return f"{text[:start]}    location: {tmp_path.as_posix()}/half*.parquet{text[end:]}"
+
+    halves = load("online_retail", halved)
+    source, other = halves.source("invoices"), merged.source("invoices")
+    assert source["rows_read"] > other["rows_read"]
+    assert source["accepted"] == other["accepted"] == 392692
+    lines = [
+        Store(loaded.store).current().scan("order_lines").drop("line_id").collect()
+        for loaded in (halves, merged)
+    ]
+    assert content_of(lines[0]) == content_of(lines[1])

@@ -132,7 +132,9 @@ def _tile(number: Number) -> str:
 
 def _columns(block: Table | Picture) -> list[Column]:
     kinds = block.kinds or ("",) * len(block.heads)
-    return [Column(head, kind) for head, kind in zip(block.heads, kinds, strict=True)]
+    # A report has no page of a customer to go to.
+    plain = ("" if kind == "customer" else kind for kind in kinds)
+    return [Column(head, kind) for head, kind in zip(block.heads, plain, strict=True)]
 
 
 def _table(block: Table) -> str:

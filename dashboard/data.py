@@ -32,7 +32,7 @@ from dashboard.desk import Desk
 from dashboard.format import Formatter
 from dashboard.freshness import Freshness
 from dashboard.freshness import freshness as freshness_of
-from dashboard.instruments import instrument_files
+from dashboard.instruments import instrument_files, instruments
 from dashboard.segment_files import FILE as SEGMENT_FILE
 from dashboard.segment_files import segments
 from dashboard.state import Reader, Scope
@@ -160,7 +160,8 @@ def _desk(key: str, _ours: Workspace, _version_id: str) -> Desk:
     found = definitions(_ours.folder, loaded_attributes(version))
     remember(_ours.folder, found)
     frames = {name: version.scan(name) for name in (*version.manifest.marts, *version.manifest.tables)}
-    marts = Marts(frames, _ours.calendar, version.manifest.as_of)
+    forms = instruments(_ours.folder).named
+    marts = Marts(frames, _ours.calendar, version.manifest.as_of, instruments=forms)
     groups = segments(_ours.folder, marts, found.catalog)
     whole = with_segments(marts, groups.book)
     return Desk(f"{_ours.store}|{_version_id}", _ours, version, found, whole, _keep, groups)

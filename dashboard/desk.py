@@ -118,7 +118,8 @@ class Desk:
 
     def kept(self, question: str, make: Callable[[], T]) -> T:
         """The answer to a question about this version, made once for each role."""
-        return self.keep(f"{self.key}|{self.definitions.digest}|{self.role}|{question}", make)
+        written = f"{self.definitions.digest}|{self.instruments.digest}"
+        return self.keep(f"{self.key}|{written}|{self.role}|{question}", make)
 
     def annotations(self, metric: str) -> list[Annotation]:
         """The notes on dates that concern a metric."""

@@ -1,6 +1,6 @@
 """The worked examples of definitions, run: each that does not give its figure is a problem at its place."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from polars.exceptions import PolarsError
@@ -8,10 +8,12 @@ from polars.exceptions import PolarsError
 from config.errors import Fault, Problem
 from config.load import Located
 from dashboard.definitions import Definitions
+from dashboard.instruments import instruments
 from dashboard.segment_files import own_segments, shipped_segments
 from metrics.catalog import Definition
 from metrics.definitions import Test
 from metrics.examples import Segments, outcome
+from metrics.instruments import Instrument
 from metrics.periods import Calendar
 
 RULE = "test"
@@ -22,10 +24,11 @@ def failures(
 ) -> Iterator[Problem]:
     """The examples that fail, of some metrics or of all that are served; `folder` is that of the project."""
     segments = (*shipped_segments().items, *(own_segments(folder).items if folder else ()))
+    forms = instruments(folder or Path()).named
     for name in found.catalog.plans if names is None else names:
         located = found.located[name]
         for at, test in enumerate(located.value.tests):
-            yield from _failure(found, located, at, test, calendar, segments)
+            yield from _failure(found, located, at, test, calendar, segments, forms)
 
 
 def _failure(
@@ -35,9 +38,10 @@ def _failure(
     test: Test,
     calendar: Calendar,
     segments: Segments,
+    forms: Mapping[str, Instrument],
 ) -> Iterator[Problem]:
     try:
-        result = outcome(found.catalog, located.value.name, test, calendar, segments)
+        result = outcome(found.catalog, located.value.name, test, calendar, segments, forms)
     except (Fault, PolarsError, ValueError, KeyError) as error:
         fault = f"the example cannot be computed: {str(error).splitlines()[0]}"
         remedy = "Check the tables and columns of its rows"

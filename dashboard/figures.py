@@ -15,6 +15,7 @@ import polars as pl
 from config.errors import Fault, unknown
 from connectors.store import Version
 from dashboard.definitions import Definitions, definitions, loaded_attributes
+from dashboard.instruments import instruments
 from dashboard.segment_files import segments
 from dashboard.workspace import Workspace
 from metrics import marts as mart_builder
@@ -67,7 +68,8 @@ class Book:
             frames: dict[str, pl.LazyFrame | pl.DataFrame] = {n: self.version.scan(n) for n in manifest.marts}
         else:
             frames = mart_builder.build(tables, calendar, self.as_of)
-        return Marts({**tables, **frames}, calendar, self.as_of)
+        forms = instruments(self.workspace.folder).named
+        return Marts({**tables, **frames}, calendar, self.as_of, instruments=forms)
 
     def _ask_for_segments(self, names: Sequence[str], selection: Selection | None) -> bool:
         """Whether the segments have to be opened, which takes longer than most figures."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from hashlib import blake2b
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,12 @@ class Instruments:
 
     named: Mapping[str, Instrument]
     problems: tuple[Problem, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """A text that is the same for the same instruments."""
+        texts = "\n".join(each.model_dump_json() for each in self.named.values())
+        return blake2b(texts.encode(), digest_size=8).hexdigest()
 
 
 def instruments(folder: Path) -> Instruments:

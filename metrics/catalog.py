@@ -31,9 +31,10 @@ from metrics.relations import PANEL, Columns
 from metrics.retention_definitions import Followed
 from metrics.rfm import Rfm
 from metrics.segment_definitions import SegmentShare
+from metrics.survey_definitions import Surveyed
 from metrics.worth_definitions import Worth
 
-Computing: TypeAlias = Followed | SegmentShare | Rfm | Crossed | NextCategory | Worth
+Computing: TypeAlias = Followed | SegmentShare | Rfm | Crossed | NextCategory | Worth | Surveyed
 """Every kind whose figures a function of its own computes: one name a family; see `metrics.families`."""
 
 Definition = Annotated[

@@ -15,6 +15,7 @@ from metrics.definitions import Test, Value
 from metrics.fact_families import customer_facts
 from metrics.figures import compute
 from metrics.frames import Marts
+from metrics.instruments import Instrument
 from metrics.marts import build
 from metrics.periods import Calendar, Grain, Window
 from metrics.segment_definitions import Segment, SegmentShare
@@ -46,19 +47,31 @@ Segments = Sequence[Located[Segment]]
 """The segments that definitions may speak of."""
 
 
-def outcomes(catalog: Catalog, calendar: Calendar | None = None, segments: Segments = ()) -> list[Outcome]:
+def outcomes(
+    catalog: Catalog,
+    calendar: Calendar | None = None,
+    segments: Segments = (),
+    instruments: Mapping[str, Instrument] | None = None,
+) -> list[Outcome]:
     """Every example of every metric of a catalogue, computed as pages compute figures."""
     return [
-        outcome(catalog, name, test, calendar or Calendar(), segments)
+        outcome(catalog, name, test, calendar or Calendar(), segments, instruments)
         for name, plan in catalog.plans.items()
         for test in plan.definition.tests
     ]
 
 
-def outcome(catalog: Catalog, name: str, test: Test, calendar: Calendar, segments: Segments = ()) -> Outcome:
+def outcome(
+    catalog: Catalog,
+    name: str,
+    test: Test,
+    calendar: Calendar,
+    segments: Segments = (),
+    instruments: Mapping[str, Instrument] | None = None,
+) -> Outcome:
     """One example. Raises polars errors for rows that are not of their table."""
     tables = {table: _rows(table, rows) for table, rows in test.rows.items()}
-    marts = Marts(build(tables, calendar, AS_OF), calendar, AS_OF)
+    marts = Marts(build(tables, calendar, AS_OF), calendar, AS_OF, instruments=instruments or {})
     if isinstance(catalog.definition(name), SegmentShare):
         marts = with_segments(marts, segment_book(segments, customer_facts(marts)))
     figure = compute(catalog, [name], marts, _window(test, calendar)).row(0, named=True)

@@ -25,6 +25,14 @@ from metrics.rfm import Rfm
 from metrics.segment_definitions import SegmentShare
 from metrics.segment_figures import group_customers, shares
 from metrics.selection import Missing
+from metrics.survey_definitions import (
+    CustomerEffort,
+    CustomerSatisfaction,
+    ReturnOnQuality,
+    SatisfactionIndex,
+    ServqualGap,
+)
+from metrics.survey_figures import felt, felt_customers
 from metrics.worth_definitions import Concentration, CustomerEquity, LifetimeValue, PAlive
 from metrics.worth_figures import worth, worth_customers
 
@@ -45,6 +53,14 @@ def points(definition: Computing, marts: Marts, window: Window) -> Mapping[int, 
             return foreseen(definition, marts, window)
         case LifetimeValue() | PAlive() | CustomerEquity() | Concentration():
             return worth(definition, marts, window)
+        case (
+            ServqualGap()
+            | CustomerSatisfaction()
+            | CustomerEffort()
+            | SatisfactionIndex()
+            | ReturnOnQuality()
+        ):
+            return felt(definition, marts, window)
         case _:
             assert_never(definition)
 
@@ -67,6 +83,14 @@ def customers(definition: Computing, marts: Marts, window: Window) -> pl.DataFra
             return foreseen_customers(definition, marts, window)
         case LifetimeValue() | PAlive() | CustomerEquity() | Concentration():
             return worth_customers(definition, marts, window)
+        case (
+            ServqualGap()
+            | CustomerSatisfaction()
+            | CustomerEffort()
+            | SatisfactionIndex()
+            | ReturnOnQuality()
+        ):
+            return felt_customers(definition, marts, window)
         case _:
             assert_never(definition)
 

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import polars as pl
 
 from config.errors import unknown
+from metrics.instruments import Instrument
 from metrics.marts import PANELS, order_marts
 from metrics.money import amounts, units
 from metrics.orders import LINE_SUMS
@@ -62,7 +63,8 @@ class Marts:
 
     Frames are read when first needed and then kept; selections of the same version share them. `mask` says
     by customer number who counts, None for everybody. `of_lines`: the frames were rebuilt from some of the
-    order lines. `segments` maps the names of segments to what gives, for a day, who belongs by number.
+    order lines. `segments` maps the names of segments to what gives, for a day, who belongs by number,
+    `instruments` those of questionnaires to what reads their answers.
     """
 
     frames: Mapping[str, Frame]
@@ -72,6 +74,7 @@ class Marts:
     mask: pl.Series | None = None
     of_lines: bool = False
     segments: Mapping[str, Callable[[date], pl.Series]] = field(default_factory=dict, repr=False)
+    instruments: Mapping[str, Instrument] = field(default_factory=dict, repr=False)
     opened: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False)
     answers: dict[object, Any] = field(default_factory=dict, repr=False)
 

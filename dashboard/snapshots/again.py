@@ -55,7 +55,9 @@ class Reckoner:
             return self.desk.whole
         manifest = self.version.manifest
         frames = {name: self.version.scan(name) for name in (*manifest.marts, *manifest.tables)}
-        return with_segments(Marts(frames, self.desk.calendar, manifest.as_of), self.desk.segments.book)
+        forms = self.desk.instruments.named
+        marts = Marts(frames, self.desk.calendar, manifest.as_of, instruments=forms)
+        return with_segments(marts, self.desk.segments.book)
 
     def _catalog(self, definitions: Sequence[Definition]) -> Catalog | None:
         try:

@@ -1,5 +1,6 @@
 """The worked examples of the shipped definitions: they hold, and a plausible wrong definition breaks them."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from config.documents import Document
 from config.load import Located, read_many
 from metrics.catalog import Catalog, catalog
 from metrics.examples import outcomes
+from metrics.instruments import Instrument
 from metrics.segment_definitions import Segment
 
 WRONG = {
@@ -96,6 +98,12 @@ WRONG = {
     "survey_responses": {"expression": "count(*)"},
     "satisfaction_year": {"window": "1 month"},
     "nps_change": {"value": "relative"},
+    "service_gap": {"dimension": "REL"},
+    "responsiveness_gap": {"dimension": "overall"},
+    "satisfied": {"boxes": 3},
+    "very_satisfied": {"boxes": 2},
+    "ease": {"easy": "low"},
+    "satisfaction_index": {"weights": (1, 2, 3)},
     "categories_sold": {"where": None},
     "cross_sell_share": {"denominator": "net_revenue"},
     "up_sell_share": {"numerator": "cross_sell_revenue"},
@@ -114,8 +122,8 @@ WRONG = {
     "loyal_customer_share": {"belongs": "end"},
     "loyal_revenue_share": {"of": "orders"},
 }
-FITTED = {"predicted_value", "predicted_total", "p_alive", "customers_alive"}
-"""Figures of a fitted model; `test_worth_figures.py` compares them with published fits."""
+FITTED = {"predicted_value", "predicted_total", "p_alive", "customers_alive", "responsiveness_return"}
+"""Figures of a fitted model; `test_worth_figures.py` and `test_linkage.py` compare them with known ones."""
 
 
 @cache
@@ -124,8 +132,14 @@ def segments() -> tuple[Located[Segment], ...]:
     return read_many([file], TypeAdapter(Segment), under="segments").items
 
 
+@cache
+def forms() -> Mapping[str, Instrument]:
+    file = Path(__file__).parents[2] / "config" / "instruments" / "servqual.yaml"
+    return {each.name: each for each in read_many([file], Instrument, under="instruments").values}
+
+
 def test_every_shipped_metric_has_an_example_and_gives_it(shipped: Catalog) -> None:
-    found = outcomes(shipped, segments=segments())
+    found = outcomes(shipped, segments=segments(), instruments=forms())
     assert {outcome.metric for outcome in found} == set(shipped.plans)
     assert [outcome for outcome in found if not outcome.is_as_expected] == []
 
@@ -141,7 +155,9 @@ def test_a_plausible_wrong_definition_fails_its_examples(shipped: Catalog, name:
     ]
     wrong = catalog([Located(definition, document) for definition in definitions])
     assert not wrong.problems
-    assert not all(outcome.is_as_expected for outcome in outcomes(wrong, segments=segments()))
+    assert not all(
+        outcome.is_as_expected for outcome in outcomes(wrong, segments=segments(), instruments=forms())
+    )
 
 
 def test_no_shipped_metric_lacks_a_wrong_twin(shipped: Catalog) -> None:

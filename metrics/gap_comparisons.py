@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from scipy import stats
+import scipy
 
 from metrics.answers import Answers
 from metrics.multiple import holm
@@ -97,7 +97,7 @@ def _welch(first: Row, second: Row, level: float) -> Row:
     if not error:
         return found | {"difference": difference}
     freedom = sum(spread) ** 2 / (spread[0] ** 2 / (n - 1) + spread[1] ** 2 / (m - 1))
-    half, t = float(stats.t.ppf(0.5 + level / 2, freedom)) * error, difference / error
+    half, t = float(scipy.stats.t.ppf(0.5 + level / 2, freedom)) * error, difference / error
     bounds = {"lower": difference - half, "upper": difference + half}
-    p_value = float(2 * stats.t.sf(abs(t), freedom))
+    p_value = float(2 * scipy.stats.t.sf(abs(t), freedom))
     return found | {"difference": difference, **bounds, "t": t, "p_value": p_value}

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
-from scipy.optimize import brentq
 from scipy.special import expit, log_expit
 
 Floats = NDArray[np.float64]
@@ -49,7 +48,9 @@ class Logistic:
         """Interval of a coefficient: Wald, or profile likelihood for a penalised model."""
         if self.penalised:
             return _profile(self, self.at(name), level)
-        half = float(stats.norm.ppf(0.5 + level / 2) * np.sqrt(self.covariance[self.at(name), self.at(name)]))
+        half = float(
+            scipy.stats.norm.ppf(0.5 + level / 2) * np.sqrt(self.covariance[self.at(name), self.at(name)])
+        )
         return self.coefficient(name) - half, self.coefficient(name) + half
 
     def p_value(self, *names: str) -> float:
@@ -61,10 +62,10 @@ class Logistic:
                 _penalised_likelihood(self.design, self.outcome, b) for b in (self.coefficients, rest)
             )
             lost = full - less
-            return float(stats.chi2.sf(max(2 * lost, 0.0), len(at)))
+            return float(scipy.stats.chi2.sf(max(2 * lost, 0.0), len(at)))
         part = self.coefficients[at]
         statistic = float(part @ np.linalg.pinv(self.covariance[np.ix_(at, at)]) @ part)
-        return float(stats.chi2.sf(statistic, len(at)))
+        return float(scipy.stats.chi2.sf(statistic, len(at)))
 
     def chance(self, design: Floats) -> Floats:
         """P(y) for rows of a design."""
@@ -186,7 +187,7 @@ def _penalised_likelihood(x: Floats, y: Floats, b: Floats) -> float:
 def _profile(model: Logistic, at: int, level: float) -> tuple[float, float]:
     """Where twice the loss of penalised likelihood passes the quantile of chi-square."""
     top = _penalised_likelihood(model.design, model.outcome, model.coefficients)
-    allowed = float(stats.chi2.ppf(level, 1)) / 2
+    allowed = float(scipy.stats.chi2.ppf(level, 1)) / 2
     middle = float(model.coefficients[at])
 
     def left(value: float) -> float:
@@ -202,4 +203,4 @@ def _crossing(left: Callable[[float], float], start: float, step: float) -> floa
     end = start + step
     while left(end) < 0 and abs(end - start) < WIDEST * abs(step):
         end += step
-    return float(brentq(left, start, end)) if left(end) >= 0 else float(np.sign(step) * np.inf)
+    return float(scipy.optimize.brentq(left, start, end)) if left(end) >= 0 else float(np.sign(step) * np.inf)

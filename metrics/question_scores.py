@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import numpy as np
 import polars as pl
-from scipy import stats
+import scipy
 
 from metrics.answers import Answers
 from metrics.instruments import Question
@@ -103,7 +103,7 @@ def change_p(before: Estimate, after: Estimate, measure: Measure) -> float | Non
     if before.value is None or after.value is None:
         return None
     total = float(np.hypot(_error(before, measure), _error(after, measure)))
-    return float(2 * stats.norm.sf(abs(after.value - before.value) / total)) if total else None
+    return float(2 * scipy.stats.norm.sf(abs(after.value - before.value) / total)) if total else None
 
 
 def _error(each: Estimate, measure: Measure) -> float:

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
-from scipy import stats
+import scipy
 
 from metrics.answers import Answers, Matrix
 
@@ -33,7 +33,7 @@ def cronbach_alpha(items: Matrix, level: float = 0.95) -> Alpha:
     if k < 2 or not total > 0:
         return Alpha(None, None, None, n, k)
     value = k / (k - 1) * (1 - complete.var(axis=0, ddof=1).sum() / total)
-    tails = stats.f.ppf([0.5 + level / 2, 0.5 - level / 2], n - 1, (n - 1) * (k - 1))
+    tails = scipy.stats.f.ppf([0.5 + level / 2, 0.5 - level / 2], n - 1, (n - 1) * (k - 1))
     lower, upper = 1 - (1 - value) * tails
     return Alpha(float(value), float(lower), float(upper), n, k)
 

@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import polars as pl
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from metrics.answers import Answers, Matrix
 from metrics.multiple import holm
@@ -100,7 +100,7 @@ def respondents_needed(sd: float, half_width: float, level: float = 0.95) -> int
     >>> respondents_needed(1.5, 0.2), respondents_needed(1.5, 0.1)
     (217, 865)
     """
-    return int(np.ceil((stats.norm.ppf(0.5 + level / 2) * sd / half_width) ** 2))
+    return int(np.ceil((scipy.stats.norm.ppf(0.5 + level / 2) * sd / half_width) ** 2))
 
 
 def _pairs(answers: Answers) -> tuple[Matrix, Matrix]:
@@ -158,7 +158,7 @@ def mean_row(values: Matrix, weight: Matrix, level: float) -> Row:
     if n < 2:
         return {"n": n, "mean": mean, "sd": None, "lower": None, "upper": None}
     error = _standard_error(x - mean, w)
-    half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * error
+    half = float(scipy.stats.t.ppf(0.5 + level / 2, n - 1)) * error
     bounds = {"lower": mean - half, "upper": mean + half, "error": error}
     return {"n": n, "mean": mean, "sd": float(x.std(ddof=1)), **bounds}
 
@@ -191,8 +191,12 @@ def _paired_test(gap: Matrix, weight: Matrix, mean: float | int | None) -> Row:
         return untested
     t = mean / _standard_error(gap - mean, weight)
     moved = gap[gap != 0]
-    wilcoxon = float(stats.wilcoxon(moved, method="asymptotic").pvalue) if len(moved) else None
-    return {"t": float(t), "p_value": float(2 * stats.t.sf(abs(t), len(gap) - 1)), "wilcoxon_p": wilcoxon}
+    wilcoxon = float(scipy.stats.wilcoxon(moved, method="asymptotic").pvalue) if len(moved) else None
+    return {
+        "t": float(t),
+        "p_value": float(2 * scipy.stats.t.sf(abs(t), len(gap) - 1)),
+        "wilcoxon_p": wilcoxon,
+    }
 
 
 def _overall(answers: Answers, expected: Matrix, perceived: Matrix, level: float) -> Row:
@@ -232,7 +236,7 @@ def combined_row(gaps: Matrix, shares: Matrix, weight: Matrix, level: float) -> 
     pull = np.where(present, weight[:, None] * (products - means) / counts, 0.0).sum(axis=1)
     error = float(np.sqrt(n / (n - 1) * (pull**2).sum()))
     value = float(means.sum())
-    half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * error
+    half = float(scipy.stats.t.ppf(0.5 + level / 2, n - 1)) * error
     return {"n": n, "gap": value, "lower": value - half, "upper": value + half, "error": error}
 
 
@@ -264,7 +268,7 @@ def paired_interval(mean: float, t: float, n: int, level: float = 0.95) -> tuple
     >>> [round(bound, 4) for bound in paired_interval(-0.25, -9.14, 386)]
     [-0.3038, -0.1962]
     """
-    half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * abs(mean / t)
+    half = float(scipy.stats.t.ppf(0.5 + level / 2, n - 1)) * abs(mean / t)
     return mean - half, mean + half
 
 

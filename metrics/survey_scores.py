@@ -5,8 +5,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 Scores: TypeAlias = NDArray[np.float64]
 _TEN: Final = 10
@@ -77,7 +77,7 @@ def net_promoter_score(counts: Promoters, *, adjusted: bool | None = None, level
     value = 100 * (counts.promoters - counts.detractors) / n
     adjust = adjusted if adjusted is not None else n < 30 or 0 in counts
     centre, error = _promoter_spread(counts, 0.75 if adjust else 0.0)
-    half = float(stats.norm.ppf(0.5 + level / 2)) * error
+    half = float(scipy.stats.norm.ppf(0.5 + level / 2)) * error
     return Estimate(value, max(centre - half, -100.0), min(centre + half, 100.0), n, error)
 
 
@@ -111,9 +111,9 @@ def promoter_change(before: Promoters, after: Promoters, level: float = 0.95) ->
     if not error:
         return None
     change = second.value - first.value
-    half = float(stats.norm.ppf(0.5 + level / 2)) * error
+    half = float(scipy.stats.norm.ppf(0.5 + level / 2)) * error
     z = change / error
-    return Difference(change, change - half, change + half, error, z, float(2 * stats.norm.sf(abs(z))))
+    return Difference(change, change - half, change + half, error, z, float(2 * scipy.stats.norm.sf(abs(z))))
 
 
 def top_box(codes: Scores, high: float, boxes: int = 1, level: float = 0.95) -> Estimate:
@@ -125,7 +125,7 @@ def top_box(codes: Scores, high: float, boxes: int = 1, level: float = 0.95) -> 
     n, k = len(valid), int((valid > high - boxes).sum())
     if not n:
         return Estimate(None, None, None, 0)
-    bounds = stats.binomtest(k, n).proportion_ci(level, method="wilson")
+    bounds = scipy.stats.binomtest(k, n).proportion_ci(level, method="wilson")
     return Estimate(k / n, float(bounds.low), float(bounds.high), n)
 
 
@@ -142,7 +142,7 @@ def mean_score(codes: Scores, level: float = 0.95) -> Estimate:
     if n < 2:
         return Estimate(float(valid[0]) if n else None, None, None, n)
     error = float(valid.std(ddof=1) / np.sqrt(n))
-    half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * error
+    half = float(scipy.stats.t.ppf(0.5 + level / 2, n - 1)) * error
     return Estimate(float(valid.mean()), float(valid.mean() - half), float(valid.mean() + half), n, error)
 
 

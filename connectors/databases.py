@@ -55,6 +55,16 @@ def read_database(source: DatabaseSource, folder: Path, workdir: Path, pulled: P
     return Raw.of(source.name, [piece])
 
 
+def read_head(source: DatabaseSource, folder: Path, workdir: Path, rows: int) -> Raw:
+    """About the first `rows` rows, for a look at columns; all of them where a database knows no LIMIT."""
+    with session(source, folder) as opened:
+        relation = relation_of(source, opened)
+        if _dialect(source).tested:
+            relation = f"(SELECT * FROM {relation} LIMIT {rows}) AS rapport"
+        piece = pull(source, opened, relation, workdir / source.name)
+    return Raw.of(source.name, [piece])
+
+
 @contextmanager
 def session(source: DatabaseSource, folder: Path) -> Iterator[Session]:
     """A guarded session of a source; faults within it are told as those of the source."""

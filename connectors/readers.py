@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Readers:
     """Reads the sources of a project; `pulls` takes what is to be kept of incremental ones.
 
-    Without a `shelf` nothing is kept and everything is read. `told` hears how far a reading is.
+    Without a `shelf` nothing is kept and everything is read; with a `glance` so many rows of a database alone.
+    `told` hears how far a reading is.
     """
 
     folder: Path
@@ -30,6 +31,7 @@ class Readers:
     shelf: "Shelf | None" = None
     before: Mapping[str, Pull] = field(default_factory=dict)
     pulls: dict[str, Pull] = field(default_factory=dict)
+    glance: int | None = None
 
     def read(self, source: Source) -> Raw:
         """The raw rows of a source. Raises SourceError when it cannot be read as a whole."""
@@ -38,7 +40,10 @@ class Readers:
         return retried(lambda: self._database(source), self.told)
 
     def _database(self, source: DatabaseSource) -> Raw:
-        from connectors.databases import read_database  # drivers are loaded by who needs them
+        from connectors.databases import read_database, read_head  # drivers are loaded by who needs them
+
+        if self.glance is not None:
+            return read_head(source, self.folder, self.workdir, self.glance)
 
         def pulled(rows: int) -> None:
             self.told(f"Reading `{source.name}`: {rows:,} rows")

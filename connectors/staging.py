@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]
 
 _UNMET: Final = "no row of another source refers to it"
+_GLANCE: Final = 5_000
+"""Rows of a database that tell its columns."""
+
 _READ: Final = 0.3
 """Share of the work that reading takes."""
 
@@ -48,7 +51,7 @@ def faults(
     Reads as much as it takes to know files and columns; nothing is staged.
     """
     workdir.mkdir(parents=True, exist_ok=True)
-    readers = Readers(folder, workdir, now)
+    readers = Readers(folder, workdir, now, glance=_GLANCE)
     return _Staging(readers, project, sources, now, workdir, lambda words, share: None, uncut).look()
 
 

@@ -74,7 +74,8 @@ def _sidebar(page: Page, desk: Desk) -> None:
         if not page.filters:
             filter_bar.freshness(desk.as_of, desk.local(desk.manifest), desk.read)
         fresh = data.freshness(desk)
-        st.html(freshness_badge.badge(fresh, lambda at: desk.show.moment(desk.local_time(at))))
+        badge = freshness_badge.badge(fresh, lambda at: desk.show.moment(desk.local_time(at)), short=True)
+        st.html(badge)
 
 
 def _choices(desk: Desk) -> filter_bar.Choices:

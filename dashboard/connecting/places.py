@@ -108,12 +108,10 @@ def look(said: Said, folder: Path) -> Look:
 
 
 def _database(source: DatabaseSource, folder: Path, workdir: Path) -> Look:
-    from connectors.databases import pull, relation_of, session
+    from connectors.databases import read_head
 
-    with session(source, folder) as opened:
-        some = f"(SELECT * FROM {relation_of(source, opened)} LIMIT {ROWS}) AS rapport"
-        piece = pull(source, opened, some, workdir / "look")
-        return Look(piece.frame.drop(ROW).collect(), piece.notes, opened.warnings)
+    raw = read_head(source, folder, workdir, ROWS)
+    return Look(raw.frame.drop(ROW).collect(), raw.notes, raw.warnings)
 
 
 def files(folder: Path, suffixes: Sequence[str] = tuple(KINDS)) -> list[str]:

@@ -18,6 +18,7 @@ from polars.testing import assert_frame_equal
 
 import connectors.engines.mariadb
 import connectors.engines.postgresql
+from config.model import Project
 from connectors.databases import read_database, relation_of, session
 from connectors.dialects import DIALECTS
 from connectors.engines.documented import DOCUMENTED, UNTESTED, DocumentedSession
@@ -25,6 +26,8 @@ from connectors.engines.session import WRITER, SqlSession, as_is
 from connectors.errors import SourceError
 from connectors.kinds import DatabaseSource
 from connectors.raw import COLUMN, REASON, ROW, Raw
+from connectors.sources import Sources
+from connectors.staging import stage
 
 
 def source(connection: str, **given: Any) -> DatabaseSource:
@@ -545,3 +548,70 @@ def test_a_hundred_injections_reach_no_statement_of_a_server(postgres: str, tmp_
             if "\x00" not in text:
                 assert not opened.has_table(text)
     assert read(tmp_path, postgres, **{"from": "types"}).rows == 350
+
+
+@pytest.mark.parametrize("text", corpus()[::7])
+def test_injections_through_filters_are_refused_or_mean_nothing(tmp_path: Path, text: str):
+    connection = sa_sqlite(tmp_path / "shop.db")
+    connection.execute("CREATE TABLE orders (id TEXT, at TEXT, amount REAL)")
+    connection.execute("INSERT INTO orders VALUES ('1', '2026-01-05', 9.0)")
+    connection.commit()
+    connection.close()
+    columns = {"order_id": "id", "line_id": "row_number", "customer_id": "id"}
+    columns |= {"ordered_at": "at", "net_amount": "amount"}
+    given = source("sqlite:///shop.db", **{"from": "orders"}).model_dump(by_alias=True, exclude_defaults=True)
+    given |= {"kind": "database", "table": "order_lines", "columns": columns}
+    given["filters"] = [{"drop": text, "reason": "test"}]
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    with pytest.raises(SourceError):
+        stage(tmp_path, Project(name="Shop", currency="EUR"), Sources.model_validate({"sources": [given]}),
+              now=now, workdir=tmp_path / "work")  # fmt: skip
+    assert rows(read(tmp_path, "sqlite:///shop.db", **{"from": "orders"}))["id"].to_list() == ["1"]
+
+
+# --- one state of the data
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("engine", ["postgres", "mariadb"])
+def test_a_table_that_changes_while_it_is_read_is_read_in_one_state(
+    tmp_path: Path, request: pytest.FixtureRequest, engine: str
+):
+    url = request.getfixturevalue(f"{engine}_url")
+    driven = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    admin = sa.create_engine(driven, isolation_level="AUTOCOMMIT")
+    series = "generate_series(1, 120000) AS n" if engine == "postgres" else "seq_1_to_120000"
+    with admin.connect() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS moving")
+        connection.exec_driver_sql(
+            f"CREATE TABLE moving AS SELECT 1 AS state, repeat('x', 200) AS pad FROM {series}"
+        )
+    changed = threading.Event()
+
+    def change(read_so_far: int) -> None:
+        if read_so_far and not changed.is_set():
+            changed.set()
+            with admin.connect() as connection:
+                connection.exec_driver_sql("UPDATE moving SET state = 2")
+
+    raw = read_database(source(url, **{"from": "moving"}), tmp_path, tmp_path / "work", change)
+    assert changed.is_set()
+    assert rows(raw)["state"].unique().to_list() == [1]
+    with admin.connect() as connection:
+        assert connection.exec_driver_sql("SELECT max(state) FROM moving").scalar() == 2
+        connection.exec_driver_sql("DROP TABLE moving")
+    admin.dispose()
+
+
+@pytest.mark.database
+def test_mariadb_the_greatest_number_of_columns(mariadb: tuple[str, str], tmp_path: Path):
+    names = ", ".join(f"c{at} TINYINT" for at in range(1017))
+    engine = sa.create_engine(mariadb[0])
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE TABLE wide ({names})")
+        connection.exec_driver_sql("INSERT INTO wide (c0) VALUES (7)")
+    engine.dispose()
+    for address in mariadb:
+        raw = read(tmp_path, address, **{"from": "wide"})
+        assert len(raw.columns) == 1017
+        assert raw.frame.select("c0").collect().item() == 7

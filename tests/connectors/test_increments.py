@@ -164,7 +164,7 @@ Changes = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(Changes, min_size=1, max_size=3))
 def test_any_changes_within_the_look_back_give_what_reading_everything_gives(
     tmp_path_factory: pytest.TempPathFactory, rounds: list[Any]
@@ -245,7 +245,7 @@ def test_a_connection_that_dies_mid_read_publishes_nothing_and_names_the_source(
         connection.exec_driver_sql(
             "CREATE TABLE mortal AS SELECT n AS id, 1 AS line, 'C1' AS customer,"
             " timestamp '2026-02-01' AS placed, 1.5 AS amount, repeat('x', 400) AS padding"
-            " FROM generate_series(1, 200000) AS n"
+            " FROM generate_series(1, 100000) AS n"
         )
     shop = Shop(tmp_path, connection=postgres_url, incremental=None, **{"from": "mortal"})
     first = shop.refresh()

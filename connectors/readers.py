@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Readers:
     """Reads the sources of a project; `pulls` takes what is to be kept of incremental ones.
 
-    Without a `shelf` nothing is kept and everything is read; with a `glance` so many rows of a database alone.
+    Without a `shelf` nothing is kept and everything is read; with a `glance` so many rows of a database.
     `told` hears how far a reading is.
     """
 

@@ -14,7 +14,18 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import databases, definitions, lifetime, marts, overview, refresh, retention, snapshots, tiles
+from benchmarks import (
+    crossbuying,
+    databases,
+    definitions,
+    lifetime,
+    marts,
+    overview,
+    refresh,
+    retention,
+    snapshots,
+    tiles,
+)
 from benchmarks.lines import FULL, QUICK, Size
 from benchmarks.measure import Result
 
@@ -28,6 +39,7 @@ BENCHMARKS: Mapping[str, Callable[[Size], Iterator[Result]]] = {
     "retention": retention.run,
     "tiles": tiles.run,
     "snapshots": snapshots.run,
+    "crossbuying": crossbuying.run,
 }
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("polars", "duckdb", "pandas", "pyarrow", "streamlit")

@@ -4,13 +4,12 @@ The unit is a parameter: baskets say what goes into one order, customers what on
 explodes on rare pairs, so pairs are ranked by leverage or hyper-lift, never by raw lift.
 """
 
-from collections.abc import Callable
 from typing import Final, Literal
 
 import numpy as np
 import polars as pl
-import scipy
 from numpy.typing import NDArray
+from scipy.special import chdtrc, gammaln
 
 from metrics.multiple import benjamini_hochberg
 
@@ -99,7 +98,7 @@ def _tests(
     possible = (awaited > 0).all(axis=0)
     terms = np.divide((seen - awaited) ** 2, awaited, out=np.zeros_like(seen), where=awaited > 0)
     chi_square = np.where(possible, terms.sum(axis=0), np.nan)
-    p_value = scipy.stats.chi2.sf(chi_square, 1)
+    p_value = chdtrc(1, chi_square)
     thin = possible & (awaited.min(axis=0, initial=np.inf) < _FEW)
     if thin.any():
         p_value[thin] = _fisher(n, n_x[thin], n_y[thin], n_xy[thin])
@@ -109,38 +108,65 @@ def _tests(
 def _chance_quantile(n: int, n_x: Counts, n_y: Counts, level: float = 0.99) -> Counts:
     """The smallest count that chance alone stays at or below with probability `level`, of every pair at once.
 
-    The hypergeometric distribution function is monotone, so its quantile is found by halving.
+    Hypergeometric probabilities are added up from eight standard deviations below the mean, each from the one
+    before it: what lies below that does not count.
     """
-    low, high = np.maximum(n_x + n_y - n, 0) - 1, np.minimum(n_x, n_y)
-    while (high - low > 1).any():
-        middle = (low + high) // 2
-        enough = scipy.stats.hypergeom.cdf(middle, n, n_x, n_y) >= level
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return high
+    mean = n_x * n_y / n
+    spread = np.sqrt(mean * (n - n_x) / n * (n - n_y) / max(n - 1, 1))
+    least = np.maximum(n_x + n_y - n, 0)
+    k: Counts = np.maximum(least, np.floor(mean - 8 * spread).astype(np.int64))
+    p = _chance_of(k, n, n_x, n_y)
+    total = p.copy()
+    going = np.flatnonzero((total < level) & (k < np.minimum(n_x, n_y)))
+    while len(going):
+        p[going] *= _ratio_after(k[going], n, n_x[going], n_y[going])
+        k[going] += 1
+        total[going] += p[going]
+        going = going[(total[going] < level) & (k[going] < np.minimum(n_x, n_y)[going])]
+    return k
 
 
 def _fisher(n: int, n_x: Counts, n_y: Counts, n_xy: Counts) -> NDArray[np.float64]:
     """Fisher's two-sided p-value of every 2 x 2 table: all counts no likelier than the one seen.
 
-    The hypergeometric distribution has one mode, so that beyond it the less likely counts of the other side
-    begin where halving finds them.
+    Of the four cells the one that is expected to hold least is counted, so that few counts are possible.
     """
-    least, most = np.maximum(n_x + n_y - n, 0), np.minimum(n_x, n_y)
-    seen = scipy.stats.hypergeom.pmf(n_xy, n, n_x, n_y) * (1 + 1e-7)
-    mode = np.clip((n_x + 1) * (n_y + 1) // (n + 2), least, most)
-    # Below the mode: the largest count that is no likelier; above it: the smallest.
-    under = _halved(least - 1, mode, lambda k: scipy.stats.hypergeom.pmf(k, n, n_x, n_y) <= seen)
-    over = -_halved(-most - 1, -mode, lambda k: scipy.stats.hypergeom.pmf(-k, n, n_x, n_y) <= seen)
-    below = np.where(n_xy <= mode, n_xy, under)
-    above = np.where(n_xy >= mode, n_xy, over)
-    tails = scipy.stats.hypergeom.cdf(below, n, n_x, n_y) + scipy.stats.hypergeom.sf(above - 1, n, n_x, n_y)
-    return np.where(below >= above, 1.0, np.minimum(tails, 1.0))
+    rows, columns, seen = _smallest_cell(n, n_x, n_y, n_xy)
+    limit = _chance_of(seen, n, rows, columns) * (1 + 1e-7)
+    k = np.maximum(rows + columns - n, 0)
+    most = np.minimum(rows, columns)
+    p = _chance_of(k, n, rows, columns)
+    total = np.where(p <= limit, p, 0.0)
+    going = np.flatnonzero(k < most)
+    while len(going):
+        p[going] *= _ratio_after(k[going], n, rows[going], columns[going])
+        k[going] += 1
+        total[going] += np.where(p[going] <= limit[going], p[going], 0.0)
+        negligible = (k[going] > seen[going]) & (p[going] <= 1e-17 * total[going])
+        going = going[(k[going] < most[going]) & ~negligible]
+    return np.minimum(total, 1.0)
 
 
-def _halved(low: Counts, high: Counts, holds: Callable[[Counts], NDArray[np.bool_]]) -> Counts:
-    """The largest counts from `low` below `high` for which holds what holds from `low` up to some."""
-    while (high - low > 1).any():
-        middle = (low + high) // 2
-        true = holds(middle)
-        low, high = np.where(true, middle, low), np.where(true, high, middle)
-    return low
+def _smallest_cell(n: int, n_x: Counts, n_y: Counts, n_xy: Counts) -> tuple[Counts, Counts, Counts]:
+    """Row and column totals and the count of the cell that is expected to hold least."""
+    rows = np.stack([n_x, n_x, n - n_x, n - n_x])
+    columns = np.stack([n_y, n - n_y, n_y, n - n_y])
+    counts = np.stack([n_xy, n_x - n_xy, n_y - n_xy, n - n_x - n_y + n_xy])
+    least = (rows * columns).argmin(axis=0)
+    at = np.arange(len(least))
+    return rows[least, at], columns[least, at], counts[least, at]
+
+
+def _chance_of(k: Counts, n: int, n_x: Counts, n_y: Counts) -> NDArray[np.float64]:
+    """The hypergeometric probability of k common units."""
+    inside = _log_choose(n_y, k) + _log_choose(n - n_y, n_x - k)
+    return np.asarray(np.exp(inside - _log_choose(np.full_like(n_x, n), n_x)))
+
+
+def _log_choose(n: Counts, k: Counts) -> NDArray[np.float64]:
+    return np.asarray(gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0))
+
+
+def _ratio_after(k: Counts, n: int, n_x: Counts, n_y: Counts) -> NDArray[np.float64]:
+    """The probability of k + 1 over that of k."""
+    return np.asarray((n_x - k) * (n_y - k) / ((k + 1.0) * (n - n_x - n_y + k + 1.0)))

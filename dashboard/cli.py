@@ -159,6 +159,14 @@ def init(
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the project; default: the folder's.")] = None,
+    survey: Annotated[
+        Path | None,
+        typer.Option(
+            "--survey",
+            metavar="FILE",
+            help="Draft an instrument from the headers of a survey's file.",
+        ),
+    ] = None,
     blank: Annotated[
         bool, typer.Option("--blank", help="Without a source: connect one on the page Connect.")
     ] = False,
@@ -171,8 +179,12 @@ def init(
     """Write a project to start from, on an example or on a file of your own."""
     from dashboard.commands.starter import Start
     from dashboard.commands.starter import init as write_project
+    from dashboard.commands.survey_draft import write_draft
 
     home = folder or project or Path()
+    if survey is not None:
+        write_draft(home, survey, as_json=as_json)
+        return
     title = name or home.resolve().name
     write_project(Start(home, sample, title, currency, timezone, blank), as_json=as_json)
 

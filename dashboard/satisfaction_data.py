@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,9 @@ from metrics.reasons import Reason
 from metrics.reliability import item_analysis, reliability
 from metrics.satisfaction import dimension_gaps, item_gaps, performance
 from metrics.survey_scores import Estimate, Promoters, promoters
+
+COMMENT: Final = "comment"
+"""The column of survey answers in which a source keeps what people wrote."""
 
 
 @dataclass(frozen=True)
@@ -307,3 +311,20 @@ def promoter_counts(desk: Desk, scope: Scope, score: ScoreWave) -> Promoters:
     """Promoters, passives and detractors of a score's period."""
     answers = of_period(desk, scope, score.instrument, score.period)
     return promoters(answers.single[score.code], off_scale="drop")
+
+
+def comments(desk: Desk, scope: Scope) -> pl.DataFrame | None:
+    """What respondents wrote up to the scope's period, the latest first; None where no source keeps it.
+
+    customer_id, comment, answered_on and the attributes. Kept like any answer of the page, never recorded.
+    """
+    rows = desk.whole.frame("answers")
+    if COMMENT not in rows.columns:
+        return None
+    end = desk.calendar.end(scope.period, scope.grain)
+    said = rows.lazy().filter(pl.col(COMMENT).is_not_null(), pl.col("answered_on") <= end)
+    texts = said.select("customer", pl.col(COMMENT).cast(pl.String), "answered_on").collect()
+    mask = desk.marts(replace(scope, categories=())).mask
+    if mask is not None:
+        texts = texts.filter(mask.gather(texts["customer"]).fill_null(value=False))
+    return with_ids(desk, texts.sort("answered_on", "customer", descending=[True, False], nulls_last=True))

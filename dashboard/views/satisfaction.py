@@ -15,6 +15,7 @@ from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later, ngettext
 from dashboard.views import (
+    satisfaction_comments,
     satisfaction_complaints,
     satisfaction_gaps,
     satisfaction_linkage,
@@ -34,6 +35,7 @@ SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
     "priorities": (later("Priorities"), satisfaction_priorities.render),
     "linkage": (later("Feeling and orders"), satisfaction_linkage.render),
     "complaints": (later("Complaints"), satisfaction_complaints.render),
+    "comments": (later("Comments"), satisfaction_comments.render),
     "reliability": (later("Reliability"), satisfaction_reliability.render),
 }
 

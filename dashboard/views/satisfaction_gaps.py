@@ -72,7 +72,7 @@ def _nothing(desk: Desk) -> None:
     unread = asked.unread(desk)
     if unread:
         text += " " + _("Answers wait for: {names}.").format(names=", ".join(unread))
-    states.empty("quiz", _("No service quality survey"), text.replace("`", ""))
+    states.empty("quiz", _("No service quality survey"), text)
 
 
 def too_few(desk: Desk, scope: Scope, instrument: Instrument, found: Wave | None) -> None:

@@ -47,10 +47,11 @@ def own(cdnow):
 
 def write(seen, line, text):
     """Put `text` in place of the line of the editor that holds `line`."""
-    seen.page.locator(".cm-line", has_text=line).first.click()
-    seen.page.keyboard.press("Home")
-    seen.page.keyboard.press("Shift+End")
-    seen.page.keyboard.insert_text(text)
+    found = seen.page.locator(".cm-line", has_text=line).first
+    indent = re.match(r"\s*", found.text_content())[0]
+    found.click()
+    seen.page.keyboard.press("Alt+l")  # the whole line, also where it goes on below on a phone
+    seen.page.keyboard.insert_text(f"{indent}{text}\n")
 
 
 def whole(seen):

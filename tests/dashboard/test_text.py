@@ -63,10 +63,12 @@ def test_no_english_is_left_when_a_language_is_there(open_page, texts, pseudo_la
     english = {message.id for message in extracted() if isinstance(message.id, str) and len(message.id) > 3}
     desk = page.session_state["desk"]
     labels = {plan.definition.label for plan in desk.catalog.plans.values()}
-    # A person's own names of sources and columns are data, whatever they say.
+    # A person's own names and values are data, whatever they say.
     sources = {source.name for source in desk.manifest.sources}
-    columns = {name for source in sources for name in desk.quarantine(source).columns}
-    assert [word for word in shown if word in english - labels - sources - columns] == []
+    rows = [desk.quarantine(source) for source in sources]
+    own = {name for frame in rows for name in frame.columns}
+    own |= {str(value) for frame in rows for row in frame.rows() for value in row}
+    assert [word for word in shown if word in english - labels - sources - own] == []
     assert sum("⟦" in word for word in shown) > 20
 
 

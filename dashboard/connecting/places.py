@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,16 @@ def file_place(location: str, encoding: str = "") -> dict[str, Any]:
     return {"name": source_name(location), "kind": KINDS[suffix], "location": location, **named}
 
 
+def whole_folder(folder: Path, location: str) -> str:
+    """The pattern of all files of a folder's commonest kind; the location itself when it is no folder."""
+    place = folder / location
+    if not place.is_dir():
+        return location
+    kinds = Counter(path.suffix.lower() for path in place.iterdir() if path.suffix.lower() in KINDS)
+    suffix = kinds.most_common(1)[0][0] if kinds else ".csv"
+    return f"{location.rstrip('/')}/*{suffix}"
+
+
 def database_place(variable: str, relation: str = "", query: str = "") -> dict[str, Any]:
     """A source for a table or a query of the database whose address an environment variable holds."""
     what = {"query": query} if query else {"from": relation}
@@ -63,6 +74,8 @@ def database_place(variable: str, relation: str = "", query: str = "") -> dict[s
 
 def source_name(location: str) -> str:
     """A name for a source after its file or table."""
+    if Path(location).stem.strip("*?[]") == "":
+        location = Path(location).parent.name + ".csv"
     stem = Path(location).stem if "/" in location or Path(location).suffix else location.rsplit(".", 1)[-1]
     return re.sub(r"[^\w]+", "_", stem.casefold()).strip("_") or "source"
 

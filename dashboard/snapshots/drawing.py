@@ -30,8 +30,8 @@ def drawn(path: str, address: Mapping[str, Sequence[str]]) -> Shown:
 
     The project is the one that `RAPPORT_PROJECT` names. Raises NotDrawn for an unknown or failing page.
     """
-    if path not in {page.path for page in PAGES}:
-        known = ", ".join(page.path for page in PAGES)
+    if path not in {page.path for page in PAGES if page.needs_data}:
+        known = ", ".join(page.path for page in PAGES if page.needs_data)
         raise NotDrawn(_("there is no page `{path}`. Known: {known}").format(path=path, known=known))
     # What is cached for pages is asked for outside of one here; Streamlit warns of each such question.
     set_log_level("error")

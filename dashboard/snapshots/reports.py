@@ -27,7 +27,7 @@ class ReportPage(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    page: Annotated[str, one_of("page", lambda: [page.path for page in PAGES])] = Field(
+    page: Annotated[str, one_of("page", lambda: [page.path for page in PAGES if page.needs_data])] = Field(
         description="Address of the page, such as `overview`."
     )
     choices: Mapping[str, str | tuple[str, ...]] = Field(

@@ -98,14 +98,14 @@ def _uploaded(ours: Workspace) -> dict[str, Any] | None:
 def _chosen(ours: Workspace) -> dict[str, Any] | None:
     options = places.files(ours.folder)
     location = st.selectbox(
-        _("Path or pattern within the project, such as data/orders-*.csv"),
+        _("File, folder or pattern within the project, such as data/orders-*.csv"),
         options,
         index=None,
         placeholder=_("Choose a file, or type a pattern"),
         accept_new_options=True,
         key=f"{KEY}.location",
     )
-    return places.file_place(location) if location else None
+    return places.file_place(places.whole_folder(ours.folder, location)) if location else None
 
 
 def _database(ours: Workspace) -> dict[str, Any] | None:

@@ -105,6 +105,16 @@ def test_files_of_the_project_are_offered_and_unknown_kinds_refused(folder):
         places.look(places.file_place("data/order.csv"), folder)
 
 
+def test_a_folder_is_all_its_files_of_one_kind(folder):
+    (folder / "data" / "more.csv").write_text(ORDERS)
+    (folder / "data" / "notes.txt").write_text("x")
+    assert places.whole_folder(folder, "data/") == "data/*.csv"
+    assert places.whole_folder(folder, "data/orders.csv") == "data/orders.csv"
+    place = places.file_place(places.whole_folder(folder, "data"))
+    assert place["name"] == "data"
+    assert places.look(place, folder).rows.height == 6
+
+
 @pytest.mark.database
 def test_a_database_is_known_by_a_variable_alone(folder, postgres_url, monkeypatch):
     engine = sa.create_engine(postgres_url.replace("://", "+psycopg://", 1))

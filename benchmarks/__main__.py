@@ -23,6 +23,7 @@ from benchmarks import (
     overview,
     refresh,
     retention,
+    segments,
     snapshots,
     tiles,
 )
@@ -40,6 +41,7 @@ BENCHMARKS: Mapping[str, Callable[[Size], Iterator[Result]]] = {
     "tiles": tiles.run,
     "snapshots": snapshots.run,
     "crossbuying": crossbuying.run,
+    "segments": segments.run,
 }
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("polars", "duckdb", "pandas", "pyarrow", "streamlit")

@@ -16,6 +16,7 @@ from metrics.call_list import BASE, NEEDS, REASONS, CallReason, call_list
 from metrics.customer_facts import CUSTOMER
 from metrics.customer_life import categories, life
 from metrics.event_facts import SCORE
+from metrics.merging import merged
 
 FOUND: Final = 20
 PEERS: Final = ("rfm_segment", "channel", "region")
@@ -44,6 +45,14 @@ def person(desk: Desk, customer_id: str) -> Person | None:
     if at >= len(rows) or rows["customer_id"][at] != customer_id:
         return None
     return Person(int(at), customer_id, _personal(desk, "name", at), _personal(desk, "email", at))
+
+
+def merged_into(desk: Desk, customer_id: str) -> str | None:
+    """The customer who now stands for one that was merged; None for an id that was not."""
+    if "customers" not in desk.manifest.tables:
+        return None
+    table = desk.version.scan("customers")
+    return desk.kept("merged", lambda: merged(table)).get(customer_id)
 
 
 def _personal(desk: Desk, field: str, number: int) -> str:

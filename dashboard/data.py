@@ -40,6 +40,7 @@ from dashboard.tiles import Figure
 from dashboard.workspace import PROJECT_VARIABLE, STORE_VARIABLE, Workspace, demo_folder, open_workspace
 from metrics.catalog import Definition
 from metrics.frames import Marts
+from metrics.merging import unified
 from metrics.periods import Calendar, Window
 from metrics.segments import with_segments
 
@@ -159,7 +160,8 @@ def _desk(key: str, _ours: Workspace, _version_id: str) -> Desk:
     version = Store(_ours.store).open(_version_id)
     found = definitions(_ours.folder, loaded_attributes(version))
     remember(_ours.folder, found)
-    frames = {name: version.scan(name) for name in (*version.manifest.marts, *version.manifest.tables)}
+    tables = unified({name: version.scan(name) for name in version.manifest.tables})
+    frames = {**{name: version.scan(name) for name in version.manifest.marts}, **tables}
     forms = instruments(_ours.folder).named
     marts = Marts(frames, _ours.calendar, version.manifest.as_of, instruments=forms)
     groups = segments(_ours.folder, marts, found.catalog)

@@ -21,6 +21,7 @@ from dashboard.workspace import Workspace
 from metrics import marts as mart_builder
 from metrics.figures import compute
 from metrics.frames import CATEGORY, Marts
+from metrics.merging import unified
 from metrics.periods import Calendar, Grain, Window
 from metrics.segment_comparison import figures_of_groups, parted
 from metrics.segment_definitions import SegmentShare
@@ -63,7 +64,7 @@ class Book:
     def marts(self) -> Marts:
         """The version's marts; made anew where another as-of day than the version's is asked for."""
         manifest, calendar = self.version.manifest, self.workspace.calendar
-        tables = {name: self.version.scan(name) for name in manifest.tables}
+        tables = unified({name: self.version.scan(name) for name in manifest.tables})
         if self.as_of == manifest.as_of:
             frames: dict[str, pl.LazyFrame | pl.DataFrame] = {n: self.version.scan(n) for n in manifest.marts}
         else:

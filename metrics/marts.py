@@ -25,6 +25,7 @@ from narwhals.stable.v2.typing import IntoLazyFrame
 
 from connectors.tables import dtypes
 from metrics.events import complete, event_marts
+from metrics.merging import unified
 from metrics.money import units
 from metrics.orders import FLAGS, orders_of, with_selling
 from metrics.panels import EVERY_SUM, by_period, in_money, panel, with_derived, without
@@ -98,8 +99,10 @@ def build(
 
     `tables` holds canonical tables by name as Polars lazy frames; `order_lines` may be a lazy frame of any
     engine that narwhals knows (DuckDB, Spark), whose rows are then summed there. Lines after the as-of day do
-    not count. Fastest when order_lines are sorted by customer_id; right in any order.
+    not count, and merged customers are one (`metrics.merging`). Fastest when order_lines are sorted by
+    customer_id; right in any order.
     """
+    tables = unified(tables)
     people = numbered(tables)
     marts: dict[str, pl.LazyFrame | pl.DataFrame] = dict(event_marts(tables, people, calendar, as_of))
     totals = None

@@ -56,6 +56,10 @@ def render(desk: Desk, _scope: Scope) -> None:
         _nobody(desk)
         return
     found = asked.person(desk, chosen)
+    stands_for = asked.merged_into(desk, chosen) if found is None else None
+    if stands_for is not None:
+        markup.notice(_("Customer {id} was merged into {other}.").format(id=chosen, other=stands_for))
+        found = asked.person(desk, stands_for)
     if found is None:
         text = _("No customer has the id {id}. Search above by a part of the id.").format(id=chosen)
         states.empty("person_off", _("Nobody of this id"), text)

@@ -88,9 +88,9 @@ def _holds(field: str, needle: str) -> pl.Expr:
 
 
 def facts(desk: Desk, number: int) -> dict[str, object]:
-    """Every fact of one customer."""
+    """Every fact of one customer that is at hand."""
     found = segment_data.facts(desk)
-    frame = found.frame(list(found.offered))
+    frame = found.frame(found.at_hand)
     return {column.name: column[number] for column in frame.get_columns()}
 
 

@@ -12,6 +12,7 @@ from dashboard import segment_data
 from dashboard.desk import Desk
 from dashboard.state import Scope
 from metrics.clusters import FEATURES, Clusters, Method, clusters
+from metrics.frames import Marts
 from metrics.periods import Grain, Window
 from metrics.reasons import Reason
 from metrics.rfm import Rfm, bins_of, rfm
@@ -59,13 +60,19 @@ def figures(
     """Figures of some metrics for each segment; see `metrics.segment_comparison.figures_of_groups`."""
     asked, other = window(desk, scope, which), segment_data.without_segments(scope)
     question = f"compare {names} {metrics} {asked} {day} {other.filters}"
+    return desk.kept(
+        question,
+        lambda: figures_of_groups(desk.catalog, metrics, _parts(desk, other, names, day), asked),
+    )
 
-    def made() -> pl.DataFrame:
-        within = segment_data.base(desk, other)
-        parts = parted(desk.whole, members(desk, names, day), within)
-        return figures_of_groups(desk.catalog, metrics, parts, asked)
 
-    return desk.kept(question, made)
+def _parts(desk: Desk, other: Scope, names: Sequence[str], day: date) -> dict[str, Marts]:
+    """The marts of each segment, whose sums are kept for other metrics and other days."""
+    within = segment_data.base(desk, other)
+    return desk.kept(
+        f"parts {names} {day} {other.filters}",
+        lambda: parted(desk.whole, members(desk, names, day), within),
+    )
 
 
 def difference(rows: pl.DataFrame, a: str, b: str) -> pl.DataFrame:

@@ -44,6 +44,8 @@ class Family:
     offers: Callable[[Marts], Mapping[str, Fact]]
     made: Callable[[Marts, frozenset[str]], pl.DataFrame]
     zero: frozenset[str] = frozenset()
+    slow: bool = False
+    """Whether it compares all customers with each other, so that no page asks for it in passing."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,11 @@ class CustomerFacts:
             name: pl.String() if isinstance(fact.dtype, pl.Enum) else fact.dtype
             for name, fact in self.offered.items()
         }
+
+    @property
+    def at_hand(self) -> list[str]:
+        """The facts that a page may show in passing: all but those of slow families not computed yet."""
+        return [name for name in self.offered if name in self.known or not self.family_of[name].slow]
 
     def frame(self, names: Collection[str]) -> pl.DataFrame:
         """Some facts, one row a customer by number. Raises KeyError for one that is not offered."""

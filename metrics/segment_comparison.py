@@ -18,7 +18,7 @@ from metrics.evaluation import Groups
 from metrics.figures import compute
 from metrics.frames import Marts
 from metrics.periods import Window
-from metrics.selection import Selection, mask
+from metrics.selection import Selection
 
 PARTS: Final = "{parts}"
 """The attribute that says in which of the compared segments a customer is."""
@@ -44,7 +44,8 @@ def parted(
     for place, belongs in enumerate(members.values(), 1):
         code = code + belongs.cast(pl.Int64) * 2**place
     names = code.unique().sort()
-    coded = people.with_columns(code.cast(pl.String).cast(pl.Enum(names.cast(pl.String))).alias(PARTS))
+    places = names.search_sorted(code).cast(pl.UInt32)
+    coded = people.with_columns(places.cat.to(pl.Enum(names.cast(pl.String))).alias(PARTS))
     opened = {key: frame for key, frame in marts.opened.items() if not key.startswith("customer_summary")}
     frames = {**marts.frames, "customer_summary": coded}
     whole = replace(
@@ -54,9 +55,8 @@ def parted(
     found = {}
     for place, name in enumerate(members, 1):
         parts = names.filter((names & 1 == 1) & (names & 2**place > 0)).cast(pl.String)
-        attributes = {PARTS: tuple(parts)}
-        chosen = mask(coded, attributes) if len(parts) else inside & ~inside
-        found[name] = replace(whole, selection=Selection(attributes), mask=chosen)
+        chosen = (inside & members[name]).alias(PARTS)
+        found[name] = replace(whole, selection=Selection({PARTS: tuple(parts)}), mask=chosen)
     return found
 
 

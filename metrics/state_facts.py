@@ -218,5 +218,9 @@ PREDICTED: Final = Family(
     "predicted", "Predictions", lambda marts: _PREDICTED if _can_predict(marts) else {}, _predicted
 )
 MOVEMENT: Final = Family(
-    "movement", "Predictions", lambda marts: _MOVEMENT if _has_orders(marts) else {}, _movement
+    "movement",
+    "Predictions",
+    lambda marts: _MOVEMENT if _has_orders(marts) else {},
+    _movement,
+    slow=True,
 )

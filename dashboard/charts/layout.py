@@ -50,7 +50,7 @@ def layout(height: int, *, left: int = 8, right: int = 8, top: int = 8, bottom: 
         "separators": ".,",
         "font": {"size": 12},
         "hoverlabel": {"font": {"size": 12}, "align": "left"},
-        "xaxis": axis(),
+        "xaxis": axis() | {"ticklabelstandoff": 5},  # else the first touches the lowest of the other axis
         "yaxis": axis(grid=True),
     }
 

@@ -56,7 +56,7 @@ def dumbbells(data: Dumbbells, show: Show, alt: str) -> Chart:
     ticks = nice_ticks(float(np.nanmin(ends)), float(np.nanmax(ends)))
     room = 0.03 * (ticks[-1] - ticks[0])
     left, right = label_room(data.names) + 22, label_room(data.gaps) + 16
-    frame = layout(height, left=left, right=right, top=34, bottom=26)
+    frame = layout(height, left=left, right=right, top=46, bottom=26)
     frame |= POINTED
     frame["showlegend"] = True
     frame["legend"] = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "xanchor": "left"}
@@ -228,7 +228,7 @@ def dots(data: Dots, show: Show, alt: str, *, zero: bool = False) -> Chart:
     height = 46 * count + 70
     ends = np.concatenate([data.lower, data.upper, data.values, data.beside, [0.0] if zero else []])
     ticks = nice_ticks(float(np.nanmin(ends)), float(np.nanmax(ends)))
-    frame = layout(height, left=label_room(data.names) + 22, right=56, top=34, bottom=26)
+    frame = layout(height, left=label_room(data.names) + 22, right=56, top=46, bottom=26)
     frame |= POINTED
     frame["showlegend"] = not np.isnan(data.beside).all()
     frame["legend"] = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "xanchor": "left"}

@@ -125,7 +125,7 @@ def zones(data: Zones, show: Show, alt: str) -> Chart:
     height = 50 * count + 76
     ends = np.concatenate([data.minimum, data.desired, data.perceived])
     ticks = nice_ticks(float(ends.min()), float(ends.max()))
-    frame = layout(height, left=label_room(data.names) + 22, right=16, top=34, bottom=26)
+    frame = layout(height, left=label_room(data.names) + 22, right=16, top=46, bottom=26)
     frame["hovermode"] = "closest"
     frame["showlegend"] = True
     frame["legend"] = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "xanchor": "left"}

@@ -9,13 +9,14 @@ from functools import partial
 
 import polars as pl
 
+from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.format import MISSING
 from dashboard.parts.filter_bar import heading
 from dashboard.parts.listing import listing
 from dashboard.parts.markup import Column
 from dashboard.text import gettext as _
-from dashboard.text import ngettext
+from metrics.counted import Counted
 from metrics.definitions import Unit
 
 
@@ -28,8 +29,12 @@ def customer_list(
     label: str,
     names: Mapping[str, str],
     units: Mapping[str, Unit] | None = None,
+    counts: Counted = "customers",
 ) -> None:
-    """The rows with search, pages and files; `names` are headings, `units` how numbers are written."""
+    """The rows with search, pages and files; `names` are headings, `units` how numbers are written.
+
+    `counts` is what a row stands for: customers, or what they have several of.
+    """
     show = desk.show
     ours = {"customer_id": _("Customer"), **names}
     listing(
@@ -41,7 +46,7 @@ def customer_list(
         file=file,
         label=label,
         placeholder=_("Search by id, name or attribute"),
-        counted=lambda n: ngettext("{n} customer", "{n} customers", n).format(n=show.decimal(n, 0)),
+        counted=lambda n: with_unit(n, counts, show),
     )
 
 

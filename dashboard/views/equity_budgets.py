@@ -206,7 +206,7 @@ def _compared(desk: Desk, test: EquityTest, now: Budget, best: Budget) -> None:
     markup.note(
         _(
             "Won = ceiling (1 - exp(-k spend)), and kept alike; k follows from today's point. At the optimum "
-            "one more customer costs what he is worth. One point gives no interval: take the direction from "
-            "it, and test the next step."
+            "one more customer costs what that customer is worth. One point gives no interval: take the "
+            "direction from it, and test the next step."
         )
     )

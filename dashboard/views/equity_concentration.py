@@ -13,6 +13,7 @@ import streamlit as st
 from dashboard import equity_data as asked
 from dashboard.charts.equity import cumulative
 from dashboard.charts.layout import Chart
+from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.parts import markup
 from dashboard.parts.chart_card import Card, chart_card
@@ -146,7 +147,7 @@ def _whale(desk: Desk, rows: pl.DataFrame) -> tuple[Card, Chart | None, str]:
         key="equity-whale",
         title=title,
         note=_("whale curve, most profitable customers first \N{MIDDLE DOT} n = {n}").format(
-            n=show.count(found.customers)
+            n=with_unit(found.customers, "customers", show)
         ),
         definition={_("Profit"): _("Margin after returns, less what the customer's contacts cost")},
         columns=[

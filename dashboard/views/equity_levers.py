@@ -14,6 +14,7 @@ import streamlit as st
 from dashboard import equity_data as asked
 from dashboard.charts.equity import tornado
 from dashboard.charts.layout import Chart
+from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.format import MISSING
 from dashboard.parts import filter_bar, markup, states
@@ -193,7 +194,9 @@ def _drivers(desk: Desk, found: Measured) -> None:
     ]
     rows.append([_("Cost to serve"), show.money(drivers.cost_to_serve), _("service and retention")])
     with st.container(border=True, key="card-equity-drivers", height="stretch"):
-        words = _("all rates are yearly \N{MIDDLE DOT} n = {n}").format(n=show.count(drivers.customers))
+        words = _("all rates are yearly \N{MIDDLE DOT} n = {n}").format(
+            n=with_unit(drivers.customers, "customers", show)
+        )
         st.html(markup.card_head(_("Measured drivers"), words))
         markup.show_table(heads, rows, _("Measured drivers"))
         markup.note(f"{_(_EXISTING[drivers.convention])} {_(_NEW)}")

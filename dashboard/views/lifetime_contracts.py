@@ -12,6 +12,7 @@ import polars as pl
 from dashboard import lifetime_data as asked
 from dashboard.charts.layout import Chart
 from dashboard.charts.retention import Curve, curves
+from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.lifetime_data import Contracted, Horizon, Outlook
 from dashboard.parts import markup, states
@@ -72,7 +73,7 @@ def _figures(desk: Desk, given: Contracted, model: ShiftedBetaGeometric, discoun
             Stated(
                 _("Contracts"),
                 show.count(len(given.contracts)),
-                _("{n} of them run").format(n=show.count(running)),
+                _("{n} of them are running").format(n=show.count(running)),
             ),
             Stated(
                 _("First renewal"),
@@ -90,9 +91,9 @@ def _figures(desk: Desk, given: Contracted, model: ShiftedBetaGeometric, discoun
                 _("at {amount} a period, in revenue").format(amount=show.exact_money(given.amount)),
             ),
             Stated(
-                "sBG",
+                _("Mean churn"),
                 show.percent(model.alpha / (model.alpha + model.beta)),
-                _("mean churn; alpha {alpha}, beta {beta}").format(
+                _("at a renewal; sBG with alpha {alpha}, beta {beta}").format(
                     alpha=show.decimal(said["alpha"], 3), beta=show.decimal(said["beta"], 3)
                 ),
             ),
@@ -115,7 +116,7 @@ def _curve(desk: Desk, given: Contracted, model: ShiftedBetaGeometric) -> tuple[
             share=show.percent(float(projected[-1])), n=last, periods=_(PERIODS[given.period])
         ),
         note=_("share still there by {periods} since the start \N{MIDDLE DOT} n = {n}").format(
-            periods=_(PERIODS[given.period]), n=show.count(len(given.contracts))
+            periods=_(PERIODS[given.period]), n=with_unit(len(given.contracts), "contracts", show)
         ),
         definition={
             names[0]: _("Kaplan & Meier, as far as five contracts came to a renewal"),

@@ -14,6 +14,7 @@ from dashboard import lifetime_data as asked
 from dashboard.charts.bars import bars
 from dashboard.charts.layout import Chart
 from dashboard.charts.lifetime import Points, quadrants
+from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.format import MISSING
 from dashboard.lifetime_data import ALIVE, COHORT, NAMES, TOP, Horizon, Outlook
@@ -140,7 +141,7 @@ def _distribution(
             share=show.percent(best)
         ),
         note=_("customers by predicted {what} \N{MIDDLE DOT} n = {n}").format(
-            what=basis(desk, found, horizon), n=show.count(len(known))
+            what=basis(desk, found, horizon), n=with_unit(len(known), "customers", show)
         ),
         definition=_definition(found, horizon),
         columns=[Column(_("Predicted value")), Column(_("Customers"), "number")],

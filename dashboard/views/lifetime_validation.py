@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard import lifetime_data as asked
 from dashboard.charts.layout import Chart
 from dashboard.charts.lifetime import followed
+from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.format import MISSING
 from dashboard.lifetime_data import NAMES, Horizon, Outlook, Validation
@@ -181,7 +182,7 @@ def _frequency(desk: Desk, checked: Validation) -> tuple[Card, Chart | None, str
         key="lifetime-frequency",
         title=_("Orders in the holdout by earlier repeat orders"),
         note=_("mean orders per customer \N{MIDDLE DOT} n = {n}").format(
-            n=show.count(table["customers"].sum())
+            n=with_unit(table["customers"].sum(), "customers", show)
         ),
         definition={
             _("Earlier"): _("Repeat orders until {cut}; the last class is open").format(

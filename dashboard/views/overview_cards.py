@@ -14,6 +14,7 @@ from dashboard.charts.bars import bars
 from dashboard.charts.layout import Chart
 from dashboard.charts.trend import Trend, trend
 from dashboard.charts.waterfall import Step, waterfall
+from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.format import Formatter
 from dashboard.parts.chart_card import Card
@@ -22,6 +23,7 @@ from dashboard.parts.markup import Column
 from dashboard.state import GRAINS, Scope
 from dashboard.text import gettext as _
 from dashboard.tiles import Series, changed
+from metrics.counted import counted
 from metrics.definitions import Metric
 
 CORE_STEPS: Final = ("new", "reactivated", "expansion", "contraction", "lost")
@@ -205,7 +207,9 @@ def share_card(desk: Desk, name: str, attribute: str, scope: Scope) -> Drawn:
         key=f"{name}-by-{attribute}",
         title=_share_finding(desk, metric, names, values, total),
         note=_("{metric} by {attribute} \N{MIDDLE DOT} n = {n}").format(
-            metric=metric.label, attribute=heading(attribute).lower(), n=show.decimal(total, 0)
+            metric=metric.label,
+            attribute=heading(attribute).lower(),
+            n=with_unit(round(total), counted(desk.catalog, name), show),
         ),
         definition={metric.label: metric.description},
         columns=[Column(heading(attribute)), Column(metric.label, "number"), Column(_("Share"), "number")],

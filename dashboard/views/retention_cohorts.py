@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard import retention_data as asked
 from dashboard import sheet
 from dashboard.charts.cohorts import Grid, Row, Shade, Words, cohort_grid
+from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.parts import downloads, markup, states
 from dashboard.parts.cell_grid import cell_grid
@@ -159,7 +160,7 @@ def _head(desk: Desk, scope: Scope, chosen: Chosen, table: pl.DataFrame, title: 
     said = note.format(
         what=_(VALUES[chosen.value][0]),
         grain=_(GRAINS[scope.grain]).lower(),
-        n=desk.show.decimal(sizes.sum(), 0),
+        n=with_unit(sizes.sum(), "customers", desk.show),
         day=desk.show.day(desk.as_of),
     )
     with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small"):

@@ -275,4 +275,5 @@ def _renewals(desk: Desk, due: pl.DataFrame) -> None:
             "subscription_id": _("Contract"),
             "mrr": _("A month"),
         },
+        counts="contracts",
     )

@@ -251,7 +251,7 @@ def _shifts(desk: Desk, scope: Scope) -> None:
     )
     found = asked.retention_shifts(desk, scope)
     if found.is_empty():
-        markup.note(_("Nobody's retention moved apart from that of the others by more than chance makes."))
+        markup.note(_("No group's retention moved differently from the rest by more than chance."))
         return
     heads = [Column(_("Who")), Column(_("Last year"), "number"), Column(_("Now"), "number")]
     heads += [Column(_("Others last year"), "number"), Column(_("Others now"), "number")]

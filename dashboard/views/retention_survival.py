@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dashboard import movement_data as asked
 from dashboard.charts.layout import Chart
 from dashboard.charts.retention import Curve, curves
+from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.format import MISSING
 from dashboard.parts import downloads, markup, states
@@ -97,7 +98,7 @@ def _curves(
         key="survival",
         title=_finding(desk, event, by, groups, test),
         note=_("{what} by days since the start \N{MIDDLE DOT} n = {n} \N{MIDDLE DOT} as of {day}").format(
-            what=_(WITHOUT[event]), n=show.decimal(lives, 0), day=show.day(desk.as_of)
+            what=_(WITHOUT[event]), n=with_unit(lives, "customers", show), day=show.day(desk.as_of)
         ),
         definition={
             _("Method"): _("Kaplan-Meier; who has not met the event yet counts for as long as was seen"),

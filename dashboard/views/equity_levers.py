@@ -195,7 +195,7 @@ def _drivers(desk: Desk, found: Measured) -> None:
     rows.append([_("Cost to serve"), show.money(drivers.cost_to_serve), _("service and retention")])
     with st.container(border=True, key="card-equity-drivers", height="stretch"):
         words = _("all rates are yearly \N{MIDDLE DOT} n = {n}").format(
-            n=with_unit(drivers.customers, "customers", show)
+            n=with_unit(round(drivers.customers), "customers", show)
         )
         st.html(markup.card_head(_("Measured drivers"), words))
         markup.show_table(heads, rows, _("Measured drivers"))

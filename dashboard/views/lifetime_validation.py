@@ -182,7 +182,7 @@ def _frequency(desk: Desk, checked: Validation) -> tuple[Card, Chart | None, str
         key="lifetime-frequency",
         title=_("Orders in the holdout by earlier repeat orders"),
         note=_("mean orders per customer \N{MIDDLE DOT} n = {n}").format(
-            n=with_unit(table["customers"].sum(), "customers", show)
+            n=with_unit(int(table["customers"].sum()), "customers", show)
         ),
         definition={
             _("Earlier"): _("Repeat orders until {cut}; the last class is open").format(

@@ -160,7 +160,7 @@ def _head(desk: Desk, scope: Scope, chosen: Chosen, table: pl.DataFrame, title: 
     said = note.format(
         what=_(VALUES[chosen.value][0]),
         grain=_(GRAINS[scope.grain]).lower(),
-        n=with_unit(sizes.sum(), "customers", desk.show),
+        n=with_unit(int(sizes.sum()), "customers", desk.show),
         day=desk.show.day(desk.as_of),
     )
     with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small"):

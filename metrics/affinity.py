@@ -16,6 +16,9 @@ from metrics.multiple import benjamini_hochberg
 Unit = Literal["order", "customer"]
 Counts = NDArray[np.int64]
 _FEW: Final = 5.0
+_BITS: Final = 24
+"""Bits of the number of an item: sixteen million items."""
+_TABLE: Final = 2000
 
 
 def pair_counts(
@@ -27,30 +30,54 @@ def pair_counts(
     to be left out before. Units that hold one item count too: they say how common it is. One row an
     unordered pair that occurs, sorted: x, y (x before y), n_x, n_y, n_xy.
 
-    Pairs are joined only among units with two items or more, on integers; counting all pairs of 300
-    categories needs no matrix of units by items.
+    Units and items become one sorted number each, so that the items of a unit stand together and pairs are
+    neighbours at distance 1, 2, ...: nothing is joined, and no matrix of units by items is made.
     """
-    held = (
-        baskets.filter(pl.col(item).is_not_null(), pl.col(unit).is_not_null())
-        .select(pl.col(unit).alias("unit"), pl.col(item).cast(pl.String).alias("item"))
-        .unique()
-        .with_columns(pl.col("item").rank("dense").cast(pl.UInt32).alias("code"))
-        .collect()
-    )
-    n = held["unit"].n_unique()
-    singles = held.group_by("code", "item").agg(pl.len().cast(pl.Int64).alias("n"))
-    several = held.lazy().filter(pl.len().over("unit") > 1).select("unit", "code")
-    pairs = (
-        several.join(several, on="unit", suffix="_y")
-        .filter(pl.col("code") < pl.col("code_y"))
-        .group_by("code", "code_y")
-        .agg(pl.len().cast(pl.Int64).alias("n_xy"))
-        .collect()
-    )
-    named = pairs.join(singles.rename({"item": "x", "n": "n_x"}), on="code").join(
-        singles.rename({"code": "code_y", "item": "y", "n": "n_y"}), on="code_y"
-    )
-    return named.select("x", "y", "n_x", "n_y", "n_xy").sort("x", "y"), n
+    rows = baskets.filter(pl.col(item).is_not_null(), pl.col(unit).is_not_null())
+    coded = rows.select(_number(rows, unit).alias("unit"), pl.col(item)).collect()
+    names = coded[item].unique().cast(pl.String).sort()
+    codes = pl.col(item).cast(pl.Enum(names)).to_physical().cast(pl.Int64)
+    keys = coded.select(pl.col("unit") * 2**_BITS + codes).to_series().sort().to_numpy()
+    held: Counts = keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
+    units, place = held >> _BITS, held & (2**_BITS - 1)
+    n = int((units[1:] != units[:-1]).sum()) + 1 if len(units) else 0
+    pairs, together = _neighbours(units, place, len(names))
+    x, y = pairs // max(len(names), 1), pairs % max(len(names), 1)
+    single = np.bincount(place, minlength=len(names))
+    found = {"x": names.gather(x), "y": names.gather(y), "n_x": single[x], "n_y": single[y], "n_xy": together}
+    schema = {"x": pl.String, "y": pl.String, **dict.fromkeys(("n_x", "n_y", "n_xy"), pl.Int64)}
+    return pl.DataFrame(found, schema=schema), n
+
+
+def _number(rows: pl.LazyFrame, unit: str) -> pl.Expr:
+    """A whole number for each unit; numbers stay as they are."""
+    whole = rows.collect_schema()[unit].is_integer()
+    return (pl.col(unit) if whole else pl.col(unit).rank("dense")).cast(pl.Int64)
+
+
+def _neighbours(units: Counts, place: Counts, size: int) -> tuple[Counts, Counts]:
+    """Pairs of places that units hold, as first * size + second in order, and how many units hold each.
+
+    Units stand together, and places ascend within them. Few items are counted in a table of all pairs, many
+    among the pairs that occur.
+    """
+    few = size <= _TABLE
+    counts = np.zeros(size * size if few else 0, dtype=np.int64)
+    met: list[Counts] = []
+    at, apart = np.arange(max(len(units) - 1, 0)), 1
+    while len(at):
+        at = at[: np.searchsorted(at, len(units) - apart)]
+        at = at[units[at] == units[at + apart]]
+        pairs = place[at] * size + place[at + apart]
+        if few:
+            counts += np.bincount(pairs, minlength=size * size)
+        else:
+            met.append(pairs)
+        apart += 1
+    if few:
+        return np.flatnonzero(counts), counts[counts > 0]
+    found, times = np.unique(np.concatenate(met) if met else place[:0], return_counts=True)
+    return found, times.astype(np.int64)
 
 
 def association(pairs: pl.DataFrame, n: int) -> pl.DataFrame:

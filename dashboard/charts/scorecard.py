@@ -118,7 +118,7 @@ def _labels(moves: Sequence[Move]) -> list[dict[str, Any]]:
             {
                 "x": move.feasible,
                 "y": move.expected,
-                "text": escape(clipped([move.name], 24)[0]),
+                "text": escape(clipped([move.name], 32)[0]),
                 "showarrow": False,
                 "xanchor": "left",
                 "xshift": 16,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import polars as pl
@@ -117,7 +118,7 @@ def _traits(desk: Desk, rows: pl.DataFrame) -> tuple[Card, Chart | None, str]:
         frame=lambda: table,
     )
     alt = _("Loss of unprofitable cross-buyers by trait, {first} first").format(first=names[0])
-    return card, bars(names, lost, show.money, alt), ""
+    return card, bars(names, lost, partial(show.axis, unit="money"), alt), ""
 
 
 def _meanings(desk: Desk) -> None:

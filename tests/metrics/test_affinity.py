@@ -101,3 +101,23 @@ def test_no_pairs():
     none, zero = pair_counts(baskets("a").clear())
     assert zero == 0
     assert association(none, zero).is_empty()
+
+
+@pytest.mark.parametrize("items", [40, 3000])
+def test_counts_of_few_and_of_many_items_are_those_of_a_self_join(items):
+    """Oracle: a self-join in Polars; units may be texts."""
+    rng = np.random.default_rng(items)
+    rows = pl.DataFrame(
+        {"order": rng.integers(0, 900, 4000), "category": rng.integers(0, items, 4000)}
+    ).with_columns(pl.format("o{}", "order").alias("order"), pl.format("c{}", "category").alias("category"))
+    held = rows.unique()
+    joined = (
+        held.join(held, on="order", suffix="_y")
+        .filter(pl.col("category") < pl.col("category_y"))
+        .group_by(x="category", y="category_y")
+        .agg(n_xy=pl.len().cast(pl.Int64))
+        .sort("x", "y")
+    )
+    pairs, n = pair_counts(rows.lazy())
+    assert n == rows["order"].n_unique()
+    assert pairs.select("x", "y", "n_xy").equals(joined)

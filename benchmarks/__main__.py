@@ -25,6 +25,7 @@ from benchmarks import (
     retention,
     segments,
     snapshots,
+    surveys,
     tiles,
 )
 from benchmarks.lines import FULL, QUICK, Size
@@ -42,6 +43,7 @@ BENCHMARKS: Mapping[str, Callable[[Size], Iterator[Result]]] = {
     "snapshots": snapshots.run,
     "crossbuying": crossbuying.run,
     "segments": segments.run,
+    "surveys": surveys.run,
 }
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("polars", "duckdb", "pandas", "pyarrow", "streamlit")

@@ -252,9 +252,13 @@ def item_reliabilities(desk: Desk, scope: Scope, instrument: Instrument, found: 
     return desk.kept(question, lambda: item_analysis(found.now))
 
 
-def unknown_respondents(answers: Answers) -> int:
-    """Responses of customers who are not in the customers table: counted, but about nobody's orders."""
-    return int(answers.responses["customer"].null_count())
+def unknown_respondents(desk: Desk, answers: Answers) -> int:
+    """Responses of nobody who ever ordered: counted, but followed by no orders."""
+    people = desk.whole.frame("customer_summary")
+    if "lines" not in people.columns:
+        return answers.n
+    ordered = people["lines"].gather(answers.responses["customer"]) > 0
+    return answers.n - int(ordered.fill_null(value=False).sum())
 
 
 def score_waves(desk: Desk, scope: Scope, instrument: Instrument) -> list[ScoreWave | Reason]:

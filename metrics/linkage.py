@@ -34,14 +34,17 @@ def followed(
     """What each respondent did before and after an answer.
 
     `responses` holds customer, answered_on and the scores; `orders` customer, ordered_on and net_amount, one
-    row an order. One row a response of a known customer, sorted by customer and day, with: `orders_before`
-    and `value_before` in the 180 days up to the day before the answer, `recency_days` since the last order,
-    180 where there is none; `returned` and `spend` in the `days` after the answer; `duration` until the next
-    order and `observed`, censored on `as_of`; `mature`, whether so many days have passed.
+    row an order. One row a response of somebody who had ordered by then, sorted by customer and day, with:
+    `orders_before` and `value_before` in the 180 days up to the day before the answer, `recency_days` since
+    the last order, 180 where there is none in them; `returned` and `spend` in the `days` after the answer;
+    `duration` until the next order and `observed`, censored on `as_of`; `mature`, whether so many days have
+    passed.
     """
-    known = responses.filter(pl.col("customer").is_not_null()).select("customer", "answered_on", *scores)
-    rows = known.sort("customer", "answered_on").with_row_index("response")
     bought = orders.drop_nulls("customer").select("customer", "ordered_on", "net_amount")
+    firsts = bought.group_by("customer").agg(first_on=pl.col("ordered_on").min())
+    known = responses.join(firsts, on="customer").filter(pl.col("first_on") <= pl.col("answered_on"))
+    kept = known.select("customer", "answered_on", *scores)
+    rows = kept.sort("customer", "answered_on", *scores).with_row_index("response")
     pairs = rows.select("response", "customer", "answered_on").join(bought, on="customer")
     gap = (pl.col("ordered_on") - pl.col("answered_on")).dt.total_days()
     before, after = gap.is_between(-BEFORE_DAYS, -1), gap.is_between(1, days)

@@ -37,7 +37,7 @@ FINDINGS: Final[Mapping[str, str]] = {
     "straight_liner": later("Respondents with one answer throughout"),
     "ceiling": later("Respondents who expect the most of everything"),
     "duplicate_respondent": later("Second responses of a customer on one day"),
-    "unknown_customer": later("Responses of customers who are not known"),
+    "unknown_customer": later("Responses of nobody who ever ordered"),
 }
 GOOD: Final = 0.7
 HALVES: Final = (0.1, 0.2)
@@ -148,7 +148,7 @@ def _better(row: Mapping[str, object]) -> str:
 def _quality(desk: Desk, instrument: Instrument) -> None:
     """What was odd among all answers, and what became of it."""
     answers = asked.everybody(desk, instrument)
-    found = {**answers.found, "unknown_customer": asked.unknown_respondents(answers)}
+    found = {**answers.found, "unknown_customer": asked.unknown_respondents(desk, answers)}
     markup.section(_("Odd answers"), _("all waves; left out only where the instrument says so"))
     rows = [
         [

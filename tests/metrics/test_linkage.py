@@ -59,7 +59,8 @@ def shop(seed=0, n=400):
 
 def test_what_followed_equals_sql():
     responses, orders = shop()
-    r, o = responses.sort("customer", "answered_on").with_row_index("i").to_arrow(), orders.to_arrow()
+    r = responses.sort("customer", "answered_on", "score").with_row_index("i").to_arrow()
+    o = orders.to_arrow()
     assert r.num_rows
     assert o.num_rows
     expected = duckdb.sql(
@@ -71,13 +72,15 @@ def test_what_followed_equals_sql():
                coalesce(bool_or(day BETWEEN answered_on + 1 AND answered_on + 90), false),
                coalesce(sum(net_amount) FILTER (day BETWEEN answered_on + 1 AND answered_on + 90), 0)
         FROM r LEFT JOIN (SELECT customer, ordered_on AS day, net_amount FROM o) USING (customer)
+        WHERE (customer, answered_on) IN
+              (SELECT (customer, answered_on) FROM r JOIN o USING (customer) WHERE ordered_on <= answered_on)
         GROUP BY r.i, customer, answered_on ORDER BY r.i
         """
     ).fetchall()
     found = followed(responses, orders, 90, AS_OF, scores=("score",))
     columns = ("customer", "orders_before", "value_before", "recency_days", "returned", "spend")
     assert found.select(columns).rows() == [tuple(row) for row in expected]
-    assert found["mature"].sum() == (responses["answered_on"] <= date(2026, 10, 2)).sum()
+    assert found["mature"].sum() == (found["answered_on"] <= date(2026, 10, 2)).sum()
 
 
 def test_unknown_customers_are_left_out_and_later_orders_do_not_shorten_lives():
@@ -86,7 +89,11 @@ def test_unknown_customers_are_left_out_and_later_orders_do_not_shorten_lives():
         schema_overrides={"customer": pl.UInt32},
     )
     orders = pl.DataFrame(
-        {"customer": [1, 2], "ordered_on": [date(2026, 12, 11), date(2027, 2, 1)], "net_amount": [1.0, 1.0]},
+        {
+            "customer": [1, 2, 1, 2],
+            "ordered_on": [date(2026, 12, 11), date(2027, 2, 1), date(2026, 1, 1), date(2026, 1, 1)],
+            "net_amount": [1.0] * 4,
+        },
         schema_overrides={"customer": pl.UInt32},
     )
     found = followed(responses, orders, 90, AS_OF)

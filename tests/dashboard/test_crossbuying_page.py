@@ -2,7 +2,10 @@
 
 import shutil
 
+import polars as pl
 import pytest
+
+from dashboard import crossbuying_data as asked
 
 SECTIONS = ("breadth", "together", "direction", "losses", "targets")
 
@@ -14,6 +17,10 @@ def opened(open_page):
         return page.get_by_key("crossbuying.section").set_value(section).run()
 
     return draw
+
+
+def visit(page):
+    return page.session_state["desk"], page.session_state["filters.scope"]
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -57,8 +64,6 @@ def test_tile_figures_and_list_count_the_same_losing_customers(opened, texts):
 def test_losing_customers_get_no_offer(opened):
     page = opened("losses")
     desk, scope = page.session_state["desk"], page.session_state["filters.scope"]
-    from dashboard import crossbuying_data as asked
-
     losing = set(asked.losing_list(desk, scope)["customer_id"])
     assert losing
     offered = asked.targets(desk, scope, asked.following(desk, scope, 90))
@@ -79,3 +84,20 @@ def test_without_categories_the_page_says_what_to_map(open_page, texts, shop, tm
     said = " ".join(texts(page))
     assert "No categories yet" in said
     assert "sources.yaml" in said
+
+
+def test_planted_losing_cross_buyers_are_found_with_their_trait(opened, shop):
+    """Oracle: the demo's labels, which no page reads. Tiny orders make a single contact cost much, too."""
+    desk, scope = visit(opened("losses"))
+    found = asked.losing(desk, scope).filter("loses")
+    ids = desk.whole.frame("customer_summary")["customer_id"]
+    labels = pl.concat(pl.read_parquet(file) for file in sorted((shop / "truth").glob("customers-*.parquet")))
+    planted = labels.filter(pl.col("group").is_in(["service", "returns", "discount", "limit"]))
+    named = found.select(ids.gather(found["customer"]).alias("customer_no"), "trait", "contribution")
+    both = named.join(planted.select("customer_no", "group"), on="customer_no")
+    assert len(both) > 20
+    assert (both["trait"] == both["group"]).mean() > 0.75
+    lost = named["contribution"].sum()
+    sent_back = labels.filter(pl.col("group") == "heavy_returner").select("customer_no")
+    theirs = pl.concat([planted.select("customer_no"), sent_back])
+    assert named.join(theirs, on="customer_no", how="semi")["contribution"].sum() / lost > 0.8

@@ -235,7 +235,7 @@ def snapshots(
 @app.command()
 def compare(
     before: Annotated[str, typer.Argument(metavar="A", help="The older snapshot: its name, or a folder.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="The newer one; `latest` for the newest.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The newer one; `latest`, or `now`.")],
     project: Folder = None,
     store: StoreFolder = None,
     as_json: Json = False,
@@ -243,7 +243,7 @@ def compare(
     """Say which figures changed between two snapshots, by how much, and why."""
     from dashboard.commands.snapshot import compare as compare_snapshots
 
-    compare_snapshots(project, store, (before, after), as_json=as_json)
+    compare_snapshots(project, store, (before, after), as_json=as_json, now=_now())
 
 
 @app.command()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
@@ -19,8 +19,11 @@ from dashboard.snapshots.library import FOLDER, Library, Snapshot
 from dashboard.workspace import PROJECT_VARIABLE, STORE_VARIABLE, Workspace
 
 if TYPE_CHECKING:
-    from dashboard.snapshots.compare import Again
+    from dashboard.snapshots.compare import Again, Side
     from dashboard.snapshots.reports import Report
+
+NOW: Final = "now"
+"""In place of a snapshot: its pages as they are now."""
 
 
 @dataclass(frozen=True)
@@ -139,14 +142,22 @@ def _line(snapshot: Snapshot, faults: Sequence[str], *, verify: bool) -> tuple[s
     return (snapshot.id, manifest.title, made, manifest.created_by, through, last)
 
 
-def compare(project: Path | None, store: Path | None, names: tuple[str, str], *, as_json: bool) -> None:
-    """What changed between two snapshots and why, the older one first."""
+def compare(
+    project: Path | None, store: Path | None, names: tuple[str, str], *, as_json: bool, now: datetime
+) -> None:
+    """What changed between two snapshots and why, the older one first; `now` is the same pages as they are."""
     from dashboard.snapshots.compare import Side, compared
     from dashboard.snapshots.told import as_rows, rounded
 
     workspace = opened(project, store)
-    found = [Library(workspace.folder / FOLDER).find(name) for name in names]
-    before, after = (Side(each.manifest, each.content()) for each in found)
+    library = Library(workspace.folder / FOLDER)
+    older = library.find(names[0])
+    before = Side(older.manifest, older.content())
+    if names[1] == NOW:
+        after = _today(workspace, before, now)
+    else:
+        newer = library.find(names[1])
+        after = Side(newer.manifest, newer.content())
     changes = compared(before, after, _reckoner(workspace, after.manifest.data.version))
     if as_json:
         show_json([rounded(change) for change in changes])
@@ -154,6 +165,22 @@ def compare(project: Path | None, store: Path | None, names: tuple[str, str], *,
         manifest = after.manifest
         head = ("page", "figure", ">before", ">after", ">change", "why")
         show_table(head, as_rows(changes, Formatter(manifest.locale, manifest.currency)))
+
+
+def _today(workspace: Workspace, before: "Side", now: datetime) -> "Side":
+    """The pages of a snapshot as they are now, under the same choices."""
+    from dashboard.snapshots.compare import Side
+    from dashboard.snapshots.drawing import NotDrawn, drawn
+    from dashboard.snapshots.make import Wish, composed
+
+    served(workspace)
+    try:
+        with progress() as tell, _named(workspace):
+            shown = [drawn(page.path, page.address) for page in before.content.pages]
+            return Side(*composed(shown, Wish(before.manifest.title, "", now), tell))
+    except NotDrawn as fault:
+        message = f"snapshot `{before.manifest.id}`: {fault}"
+        raise CannotRun(message) from fault
 
 
 def _reckoner(workspace: Workspace, version: str) -> "Again | None":

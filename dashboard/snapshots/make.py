@@ -45,12 +45,19 @@ class Wish:
 def make(shown: Sequence[Shown], wish: Wish, tell: Told = lambda _what, _share: None) -> Snapshot:
     """A snapshot of some pages in the project's library; the version of the store behind it is pinned."""
     desk = shown[0].desk
-    made = content(shown, tell)
-    manifest = _manifest(desk, made, wish)
+    manifest, made = composed(shown, wish, tell)
     files = _files(made, manifest, tell)
     found = library(desk).add(manifest, files)
     _pin(desk, wish.now)
     return found
+
+
+def composed(
+    shown: Sequence[Shown], wish: Wish, tell: Told = lambda _what, _share: None
+) -> tuple[Manifest, Content]:
+    """What a snapshot of some pages would say, without its files."""
+    made = content(shown, tell)
+    return _manifest(shown[0].desk, made, wish), made
 
 
 def library(desk: Desk) -> Library:

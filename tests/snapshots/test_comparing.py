@@ -99,3 +99,13 @@ def test_an_unknown_snapshot_is_told_with_a_way_on(shop, rapport):
     assert done.code == 2
     assert "snapshot `nowhere`" in done.err
     assert "rapport snapshots" in done.err
+
+
+def test_a_snapshot_is_compared_with_now(both, rapport):
+    folder, before, _after = both
+    rows = rapport("compare", before.id, "now", "--project", folder, "--json").json
+    revenue = figure(rows, "net_revenue")
+    assert Decimal(revenue["change_exact"]) != 0
+    assert {cause["step"] for cause in revenue["causes"]} == {"data", "definition"}
+    again = rapport("compare", "latest", "now", "--project", folder, "--json").json
+    assert {row["change"] for row in again} <= {0.0, None}

@@ -170,4 +170,6 @@ def record(make: Callable[[], Block]) -> None:
 
 def plain(figure: dict[str, Any]) -> dict[str, Any]:
     """A Plotly figure as JSON holds it: arrays as lists, missing values as null."""
-    return cast(dict[str, Any], orjson.loads(orjson.dumps(figure, option=orjson.OPT_SERIALIZE_NUMPY)))
+    # orjson takes arrays whose numbers lie side by side; slices of others go through a list.
+    data = orjson.dumps(figure, option=orjson.OPT_SERIALIZE_NUMPY, default=lambda array: array.tolist())
+    return cast(dict[str, Any], orjson.loads(data))

@@ -12,6 +12,18 @@ from dashboard.snapshots.library import Library, Snapshot
 MONTH = """
 reports:
   - {name: month, title: A month, pages: [{page: overview, with: {period: Sep 2026}}]}
+  - name: house
+    title: One page of every kind
+    pages:
+      - page: overview
+      - {page: scorecard, with: {scorecard.section: Priorities}}
+      - {page: retention, with: {retention.section: Cohorts}}
+      - {page: retention, with: {retention.section: Lifecycle}}
+      - {page: retention, with: {retention.section: Contracts}}
+      - {page: satisfaction, with: {satisfaction.section: Service quality}}
+      - {page: equity, with: {equity.section: Statement}}
+      - {page: cross-buying, with: {crossbuying.section: Bought together}}
+      - page: data
 """
 
 
@@ -45,8 +57,8 @@ def keep(rapport) -> Keep:
 
 @pytest.fixture(scope="session")
 def report(shop, keep) -> Snapshot:
-    """The shipped report of every page."""
-    return keep(shop, "--report", "full", "--title", "Whole house", "--by", "Mina")
+    """A report with pages of every kind."""
+    return keep(shop, "--report", "house", "--title", "Whole house", "--by", "Mina")
 
 
 @pytest.fixture

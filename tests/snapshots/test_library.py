@@ -3,7 +3,9 @@
 import io
 import shutil
 import zipfile
+from pathlib import Path
 
+import polars as pl
 import pytest
 
 from dashboard.snapshots.errors import SnapshotError
@@ -138,3 +140,17 @@ def test_a_snapshot_pins_the_version_behind_it(report, shop):
     from connectors.store import Store
 
     assert report.manifest.data.version in Store(shop / "store").index().pinned
+
+
+KEPT = Path(__file__).with_name("format_1")
+"""A snapshot as the first format wrote it; it stays as it is, whatever later releases write."""
+
+
+def test_a_snapshot_of_the_first_format_still_opens():
+    snapshot = opened(KEPT)
+    assert snapshot.faults() == []
+    (page,) = snapshot.content().pages
+    revenue = next(number for number in page.numbers if number.metric == "net_revenue")
+    row = snapshot.figures().filter(pl.col("metric") == "net_revenue").row(0, named=True)
+    assert (revenue.shown, revenue.amount) == (row["shown"], row["amount"]) == ("$28,875", "28875.2000")
+    assert all(len(frame) for frame in snapshot.content().frames().values())

@@ -145,7 +145,7 @@ def _line(snapshot: Snapshot, faults: Sequence[str], *, verify: bool) -> tuple[s
 def compare(
     project: Path | None, store: Path | None, names: tuple[str, str], *, as_json: bool, now: datetime
 ) -> None:
-    """What changed between two snapshots and why, the older one first; `now` is the same pages as they are."""
+    """What changed between two snapshots and why, the older one first; `now` is the same pages today."""
     from dashboard.snapshots.compare import Side, compared
     from dashboard.snapshots.told import as_rows, rounded
 

@@ -23,8 +23,9 @@ from dashboard.sheet import Number
 from dashboard.snapshots.content import Choices, Content, Definition, Manifest, PageSheet, Parts
 from dashboard.tiles import Figure, supported
 from metrics.contributions import Split, effects
+from metrics.selection import SEGMENT
 
-Step = Literal["data", "definition", "choices", "together"]
+Step = Literal["data", "definition", "population", "choices", "together"]
 
 SAME: Final = Fraction(0)
 _WORD: Final = re.compile(r"\w+")
@@ -203,6 +204,7 @@ def _causes(before: Side, after: Side, old: Found, new: Found, again: Again | No
     said: dict[Step, list[str]] = {
         "data": data_words(before.manifest, after.manifest),
         "definition": definition_words(before, after, new[1].metric),
+        "population": population_words(before, after, old[0].choices, new[0].choices),
         "choices": choice_words(old[0].choices, new[0].choices),
     }
     differing = {step: words for step, words in said.items() if words}
@@ -213,13 +215,14 @@ def _causes(before: Side, after: Side, old: Found, new: Found, again: Again | No
         ((step, words),) = differing.items()
         yield Cause(step, ends[1] - ends[0], words)
         return
-    stops = _stops(before, after, old, new, again)
+    stops = None if "population" in differing else _stops(before, after, old, new, again)
     if stops is None:
         words = [word for each in differing.values() for word in each]
         yield Cause("together", ends[1] - ends[0], words)
         return
     walked = (ends[0], *stops, ends[1])
-    for at, step in enumerate(said):
+    steps: tuple[Step, ...] = ("data", "definition", "choices")
+    for at, step in enumerate(steps):
         if step in differing:
             yield Cause(step, walked[at + 1] - walked[at], differing[step])
 
@@ -280,6 +283,19 @@ def _made_of(metric: str, definitions: Mapping[str, Definition]) -> list[str]:
 
 def _as_yaml(written: str) -> list[str]:
     return yaml.safe_dump(orjson.loads(written), sort_keys=False, allow_unicode=True).splitlines()
+
+
+def population_words(before: Side, after: Side, was: Choices | None, chosen: Choices | None) -> list[str]:
+    """The segments of both pages whose rule was changed, with how many customers they held."""
+    old, new = ({group.name: group for group in side.content.groups} for side in (before, after))
+    words = []
+    for name in chosen.attributes.get(SEGMENT, ()) if chosen and was else ():
+        if name in old and name in new and old[name].written != new[name].written:
+            lines = unified_diff(_as_yaml(old[name].written), _as_yaml(new[name].written), n=0, lineterm="")
+            changed = [line for line in lines if line[:2] not in ("--", "++", "@@")]
+            held = f"{old[name].customers:,} customers, then {new[name].customers:,}"
+            words.append(f"{new[name].label}: {held}: {' '.join(changed)}")
+    return words
 
 
 def choice_words(before: Choices | None, after: Choices | None) -> list[str]:

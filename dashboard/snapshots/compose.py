@@ -10,12 +10,12 @@ from config.errors import Fault
 from dashboard import wording
 from dashboard.desk import Desk
 from dashboard.sheet import Block, Section, Sheet, Table
-from dashboard.snapshots.content import Choices, Content, Definition, PageSheet, Parts
+from dashboard.snapshots.content import Choices, Content, Definition, Group, PageSheet, Parts
 from dashboard.state import Scope
 from metrics.contributions import split
 from metrics.frames import CATEGORY
 from metrics.periods import Window
-from metrics.selection import Missing
+from metrics.selection import SEGMENT, Missing
 
 SHOWN: Final = "snapshot.shown"
 """Where a visit keeps what its page showed last."""
@@ -79,7 +79,22 @@ def content(shown: Sequence[Shown], tell: Told = lambda _what, _share: None) -> 
         parts += _parts(each, page)
     names = dict.fromkeys(number.metric for page in pages for number in page.numbers if number.metric)
     desk = shown[0].desk
-    return Content(pages=tuple(pages), definitions=tuple(_definitions(desk, names)), parts=tuple(parts))
+    return Content(
+        pages=tuple(pages),
+        definitions=tuple(_definitions(desk, names)),
+        parts=tuple(parts),
+        groups=tuple(_groups(desk, pages)),
+    )
+
+
+def _groups(desk: Desk, pages: Sequence[PageSheet]) -> Iterator[Group]:
+    """The segments that any of the pages is filtered by."""
+    chosen = (page.choices.attributes.get(SEGMENT, ()) for page in pages if page.choices)
+    book = desk.segments.book
+    for name in dict.fromkeys(name for names in chosen for name in names):
+        written = book.rule(name).segment.model_dump_json(exclude_defaults=True)
+        held = int(book.members(name).sum())
+        yield Group(name=name, label=book.labels[name], written=written, customers=held)
 
 
 def _definitions(desk: Desk, names: Iterable[str]) -> Iterator[Definition]:

@@ -21,6 +21,7 @@ def names() -> dict[Step, str]:
     return {
         "data": _("the data changed"),
         "definition": _("the definition changed"),
+        "population": _("the rule of a segment changed"),
         "choices": _("something else was chosen"),
         "together": _("data, definition or choices changed; they cannot be told apart any more"),
     }

@@ -109,3 +109,28 @@ def test_a_snapshot_is_compared_with_now(both, rapport):
     assert {cause["step"] for cause in revenue["causes"]} == {"data", "definition"}
     again = rapport("compare", "latest", "now", "--project", folder, "--json").json
     assert {row["change"] for row in again} <= {0.0, None}
+
+
+LOYAL = """
+segments:
+  - {name: loyal, label: Loyal customers, description: More orders than before., where: orders >= 6}
+"""
+REPORT = """
+reports:
+  - {name: loyal, title: Loyal, pages: [{page: overview, with: {segment: Loyal customers}}]}
+"""
+
+
+def test_a_changed_segment_is_named_with_its_sizes(copy, keep, rapport):
+    (copy / "reports.yaml").write_text(REPORT, "utf-8")
+    before = keep(copy, "--report", "loyal")
+    (copy / "segments.yaml").write_text(LOYAL, "utf-8")
+    after = keep(copy, "--report", "loyal")
+    revenue = figure(rapport("compare", before.id, after.id, "--project", copy, "--json").json, "net_revenue")
+    (cause,) = revenue["causes"]
+    assert cause["step"] == "population"
+    assert Decimal(cause["effect"]) == Decimal(revenue["change_exact"]) < 0
+    sizes = [side.content().groups[0].customers for side in (before, after)]
+    assert sizes[0] > sizes[1] > 0
+    assert f"{sizes[0]:,} customers, then {sizes[1]:,}" in cause["words"][0]
+    assert "+where: orders >= 6" in cause["words"][0]

@@ -1,6 +1,7 @@
 """Feeling to behaviour: an SQL oracle for what followed, the demo's planted slopes, refusals, equity."""
 
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -14,7 +15,10 @@ from connectors.demo.purchases import story
 from connectors.demo.survey import DIMENSIONS, surveyed
 from connectors.demo.truths import catalogue, comments, control, names, truths
 from connectors.demo.world import World
+from dashboard.instruments import instruments
+from metrics.answers import Answers
 from metrics.equity import Drivers, customer_equity
+from metrics.gap_comparisons import gaps_by
 from metrics.linkage import (
     Link,
     banded,
@@ -282,3 +286,35 @@ def test_respondents_beside_the_others():
         ("silent", 1, 20.0),
         ("not asked", 1, 30.0),
     ]
+
+
+def demo_wave(seed, plan=None, customers=20_000):
+    """The answers of the last two waves of the demonstration, with the region of each respondent."""
+    place = World(
+        History.of_months(36, END), plan or truths(), catalogue(), names(), comments(), customers, seed
+    )
+    crowd = people(place, customers)
+    _tale, given, _asked = surveyed(story(crowd, place), crowd, place)
+    last = np.isin(given.wave, np.unique(given.wave)[-2:])
+    instrument = instruments(Path()).named["servqual_1991"]
+    sides = {"expectation": given.expectation[last], "perception": given.perception[last]}
+    parts = {part: np.where(side > 0, side, np.nan).astype(float) for part, side in sides.items()}
+    responses = pl.DataFrame({"response_id": given.customer[last], "weight": 1.0})
+    points = given.points[last].astype(float)
+    regions = pl.Series(np.array(list(place.truths.regions))[crowd.region[given.customer[last]]])
+    return Answers(instrument, responses, parts, points, {}, {}, {}, {}), regions
+
+
+def test_the_planted_failure_is_found_in_its_region_and_dimension():
+    """East and responsiveness fall shortest of the others; nothing else is told from them."""
+    table = gaps_by(*demo_wave(20261031))
+    told = table.filter((pl.col("p_holm") < 0.01) & (pl.col("difference") < 0))
+    assert told.select("by", "dimension").rows() == [("East", "RES")]
+    row = told.row(0, named=True)
+    assert row["upper"] < 0
+    assert row["difference"] == pytest.approx(-0.7, abs=0.2)
+
+
+def test_no_region_stands_out_without_a_failure():
+    told = gaps_by(*demo_wave(20261031, control(truths()))).filter(pl.col("p_holm") < 0.01)
+    assert told.is_empty()

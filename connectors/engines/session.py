@@ -152,13 +152,12 @@ class SqlSession(Session):
 
     def batches(self, statement: str, columns: Sequence[Column]) -> Iterator[pl.DataFrame]:
         """The rows of a statement with the wire types of its columns, some at a time."""
-        schema = {column.name: column.wire for column in columns}
         streaming = self.connection.execution_options(stream_results=True, max_row_buffer=BATCH_ROWS)
         result = streaming.exec_driver_sql(statement)
         cursor: Any = result.cursor
         try:
             for rows in result.partitions(BATCH_ROWS):
-                yield pl.DataFrame([tuple(row) for row in rows], schema=schema or None, orient="row")
+                yield framed([tuple(row) for row in rows], columns)
         except BaseException:
             self.abandon(cursor)
             raise
@@ -168,6 +167,15 @@ class SqlSession(Session):
         self.connection.invalidate()
         with suppress(Exception):  # there is no connection left to tell
             cursor.close()
+
+
+def framed(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> pl.DataFrame:
+    """Rows of Python values as a frame, column by column: several times faster than row by row."""
+    if not columns:
+        return pl.DataFrame([tuple(row) for row in rows], orient="row")
+    return pl.DataFrame(
+        [pl.Series(column.name, [row[at] for row in rows], column.wire) for at, column in enumerate(columns)]
+    )
 
 
 def frame_of(batch: object) -> pl.DataFrame:

@@ -1,26 +1,30 @@
 """SQLite: a file that is opened read only, and whose cells are asked for their types."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
+import polars as pl
 import sqlalchemy as sa
 
 from connectors.encodings import MARKED
 from connectors.engines.session import (
+    BATCH_ROWS,
     INTEGER,
     NUMBER,
     TEXT,
     Column,
     Columns,
     Dialect,
+    EngineError,
     Session,
     SqlSession,
     as_is,
+    framed,
     opened,
 )
 from connectors.errors import SourceError
@@ -111,6 +115,17 @@ class SQLiteSession(SqlSession):
         bytes_only = tuple(name for name, kind in kinds.items() if kind & _BYTES)
         kept = (name for name in kinds if name not in bytes_only)
         return Columns(tuple(_column(name, self.quoted(name), kinds[name]) for name in kept), bytes_only)
+
+    def batches(self, statement: str, columns: Sequence[Column]) -> Iterator[pl.DataFrame]:
+        """The rows straight from SQLite's own cursor."""
+        raw = self.connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)  # the engine above opens no other
+        try:
+            cursor = raw.execute(statement)
+            while rows := cursor.fetchmany(BATCH_ROWS):
+                yield framed(rows, columns)
+        except sqlite3.Error as error:
+            raise EngineError(str(error)) from None
 
 
 _AT_ONCE: Final = 300

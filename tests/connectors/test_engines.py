@@ -3,6 +3,7 @@
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -330,6 +331,9 @@ def test_postgres_a_reading_ends_when_its_caller_wants(postgres: str, tmp_path: 
             "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%%cancelled-here%%'"
         )
         own = "AND pid <> pg_backend_pid()"
+        until = time.monotonic() + 15  # the server notices when it next writes to the closed connection
+        while connection.exec_driver_sql(f"{running} {own}").scalar() and time.monotonic() < until:
+            time.sleep(0.1)
         assert connection.exec_driver_sql(f"{running} {own}").scalar() == 0
     engine.dispose()
 

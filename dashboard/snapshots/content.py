@@ -17,6 +17,7 @@ from datetime import date, datetime
 from fractions import Fraction
 from hashlib import sha256
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import orjson
 import polars as pl
@@ -227,6 +228,10 @@ class Manifest(Frozen):
     content_hash: str
     files: Mapping[str, str] = Field(default_factory=dict)
     rows: Mapping[str, int] = Field(default_factory=dict)
+
+    def local(self, at: datetime) -> datetime:
+        """A moment in the time zone of the project."""
+        return at.astimezone(ZoneInfo(self.timezone))
 
 
 def digest(data: bytes) -> str:

@@ -64,7 +64,9 @@ def _cover(content: Content, manifest: Manifest) -> str:
     """What it is and when it was true, and where to find what."""
     show = Formatter(manifest.locale, manifest.currency)
     said = _("{project} \N{MIDDLE DOT} data through {day} \N{MIDDLE DOT} made {moment}").format(
-        project=manifest.project, day=show.day(manifest.data.as_of), moment=show.moment(manifest.created_at)
+        project=manifest.project,
+        day=show.day(manifest.data.as_of),
+        moment=show.moment(manifest.local(manifest.created_at)),
     )
     links = "".join(
         f'<a href="#page-{number}">{escape(page_name(page))}</a>' for number, page in enumerate(content.pages)
@@ -211,7 +213,7 @@ def _colophon(manifest: Manifest) -> str:
     show = Formatter(manifest.locale, manifest.currency)
     pairs = {
         _("Data through"): show.day(manifest.data.as_of),
-        _("Refreshed"): show.moment(manifest.data.refreshed_at),
+        _("Refreshed"): show.moment(manifest.local(manifest.data.refreshed_at)),
         _("Version of the store"): manifest.data.version,
         _("Made by"): manifest.created_by,
         _("Rapport"): manifest.product,

@@ -50,7 +50,7 @@ def _data(content: Content, manifest: Manifest) -> dict[str, Any]:
     show = Formatter(manifest.locale, manifest.currency)
     through = _("data through {day}").format(day=show.day(manifest.data.as_of))
     made = _("made {moment} with Rapport {version}").format(
-        moment=show.moment(manifest.created_at), version=manifest.product
+        moment=show.moment(manifest.local(manifest.created_at)), version=manifest.product
     )
     return {
         "title": manifest.title,
@@ -166,7 +166,7 @@ def _definitions(content: Content) -> Iterator[Part]:
 def _about(content: Content, manifest: Manifest, show: Formatter) -> Iterator[Part]:
     rows = [
         (_("Data through"), show.day(manifest.data.as_of)),
-        (_("Refreshed"), show.moment(manifest.data.refreshed_at)),
+        (_("Refreshed"), show.moment(manifest.local(manifest.data.refreshed_at))),
         (_("Version of the store"), manifest.data.version),
         (_("Made by"), manifest.created_by),
         (_("Personal fields"), manifest.role),

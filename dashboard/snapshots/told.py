@@ -30,9 +30,9 @@ def names() -> dict[Step, str]:
 def difference(change: Change, show: Formatter) -> str:
     """The change as a tile writes it, or why there is none."""
     if change.before is None:
-        return _("new")
+        return _("only after")
     if change.after is None:
-        return _("gone")
+        return _("only before")
     apart = change.difference
     if apart is None:
         return MISSING

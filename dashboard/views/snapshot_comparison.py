@@ -17,6 +17,7 @@ from dashboard.snapshots.again import reckoner
 from dashboard.snapshots.compare import Change, Side, compared
 from dashboard.snapshots.library import Snapshot
 from dashboard.text import gettext as _
+from dashboard.text import ngettext
 
 
 def draw(desk: Desk, found: Sequence[Snapshot]) -> None:
@@ -30,8 +31,8 @@ def draw(desk: Desk, found: Sequence[Snapshot]) -> None:
         return
     changes = _changes(desk, before, after)
     show = Formatter(after.manifest.locale, after.manifest.currency)
-    moved = [change for change in changes if change.difference or change.difference is None]
-    title = _("{n} of {all} figures changed").format(n=len(moved), all=len(changes))
+    moved = [change for change in changes if change.difference]
+    title = _finding(changes, len(moved))
     with st.container(border=True, key="card-comparison"):
         said = f"{before.manifest.title} \N{RIGHTWARDS ARROW} {after.manifest.title}"
         st.html(markup.card_head(title, said))
@@ -40,9 +41,18 @@ def draw(desk: Desk, found: Sequence[Snapshot]) -> None:
     _why(moved, show)
 
 
+def _finding(changes: Sequence[Change], moved: int) -> str:
+    """How many of the figures in both changed; what stands in one alone has not changed."""
+    both = sum(1 for change in changes if change.before and change.after)
+    if not both:
+        return _("The two have no figure in common")
+    text = ngettext("{moved} of {n} figure in both changed", "{moved} of {n} figures in both changed", both)
+    return text.format(moved=moved, n=both)
+
+
 def _chosen(desk: Desk, found: Sequence[Snapshot]) -> tuple[Snapshot, Snapshot]:
     def named(snapshot: Snapshot) -> str:
-        return f"{snapshot.manifest.title}, {desk.show.moment(snapshot.manifest.created_at)}"
+        return f"{snapshot.manifest.title}, {desk.show.moment(desk.local_time(snapshot.manifest.created_at))}"
 
     left, right = st.columns(2)
     with left:

@@ -123,10 +123,9 @@ def _searched(snapshot: Snapshot, marks: Marks) -> str:
 def _row(desk: Desk, snapshot: Snapshot, marks: Marks) -> None:
     """One snapshot of the list: a card with a button to open it."""
     manifest, show = snapshot.manifest, desk.show
-    made = _("made {moment}").format(moment=show.moment(manifest.created_at))
-    by = _("by {name}").format(name=manifest.created_by) if manifest.created_by else ""
+    made = _("made {moment}").format(moment=_made(desk, snapshot))
     through = _("data through {day}").format(day=show.day(manifest.data.as_of))
-    line = " \N{MIDDLE DOT} ".join(part for part in (through, f"{made} {by}".strip(), *marks.tags) if part)
+    line = " \N{MIDDLE DOT} ".join(part for part in (through, made, *marks.tags) if part)
     with st.container(border=True, key=f"card-{snapshot.id}"):
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             st.html(markup.card_head(manifest.title, line))
@@ -201,12 +200,20 @@ def _bar(snapshot: Snapshot) -> None:
                 )
 
 
+def _made(desk: Desk, snapshot: Snapshot) -> str:
+    """When it was made, in the project's time zone, and by whom."""
+    manifest = snapshot.manifest
+    when = desk.show.moment(desk.local_time(manifest.created_at))
+    by = _("{moment} by {name}").format(moment=when, name=manifest.created_by)
+    return by if manifest.created_by else when
+
+
 def _facts(desk: Desk, snapshot: Snapshot, *, is_whole: bool) -> None:
     manifest, show = snapshot.manifest, desk.show
     whole = _("every file is as it was made") if is_whole else _("changed since it was made")
     pairs = {
         _("Title"): manifest.title,
-        _("Made"): f"{show.moment(manifest.created_at)} {manifest.created_by}".strip(),
+        _("Made"): _made(desk, snapshot),
         _("Data through"): show.day(manifest.data.as_of),
         _("Checked"): whole,
         _("Hash"): manifest.content_hash[:16],

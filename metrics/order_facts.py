@@ -88,7 +88,7 @@ def _of_summary(marts: Marts, names: frozenset[str]) -> pl.DataFrame:
         "recency_days": (day - pl.col("last_order_on")).dt.total_days().cast(pl.Int32),
         "age_days": (day - pl.col("first_order_on")).dt.total_days().cast(pl.Int32),
         "average_order": pl.when(pl.col("orders") > 0).then(net / pl.col("orders")),
-        "return_rate": pl.when(gross > 0).then((0 - back) / gross),
+        "return_rate": pl.when(gross > 0).then(back.abs() / gross),
     }
     wanted = (made[name].alias(name) if name in made else pl.col(name) for name in sorted(names))
     return _people(marts).select(CUSTOMER, *wanted)

@@ -325,7 +325,8 @@ def test_postgres_a_reading_ends_when_its_caller_wants(postgres: str, tmp_path: 
     )
     with pytest.raises(Enough):
         read_database(statement, tmp_path, tmp_path / "work", stop)
-    engine = sa.create_engine(postgres.replace("://", "+psycopg://", 1))
+    driven = postgres.replace("://", "+psycopg://", 1)
+    engine = sa.create_engine(driven, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         running = (
             "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%%cancelled-here%%'"

@@ -13,7 +13,6 @@ from config.load import Located
 from metrics.affinity import association, pair_counts
 from metrics.catalog import catalog
 from metrics.cross_buyers import accounts, by_trait, losses, with_traits
-from metrics.cross_selling import offers, rules
 from metrics.crossbuying import (
     basket_rows,
     breadth,
@@ -291,17 +290,3 @@ def test_nothing_bought_gives_empty_tables(open_marts, shop):
     assert summary(customers).is_empty()
     assert penetration(held, customers).is_empty()
     assert rarefaction(held, customers).is_empty()
-
-
-def test_offers_leave_out_who_is_left_out_and_what_is_held():
-    pairs = pl.DataFrame(
-        {"x": ["a"], "y": ["b"], "lift": [2.0], "p_adjusted": [0.001], "n_xy": [40]}
-    ).with_columns(confidence=pl.lit(0.5), confidence_back=pl.lit(0.25))
-    held = pl.DataFrame(
-        {"customer": [1, 1, 2, 3, 4], "category": ["a", "b", "a", "b", "a"], "net_amount": [0] * 5}
-    ).with_columns(margin=pl.lit(200_000))
-    found = offers(held, rules(pairs), pl.DataFrame({"customer": [4]}))
-    assert found.select("customer", "category", "has", "value").rows() == [
-        (2, "b", "a", 10.0),
-        (3, "a", "b", 5.0),
-    ]

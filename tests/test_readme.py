@@ -57,12 +57,15 @@ def test_change_one_kpi(shop, typed, block, rapport, tmp_path):
     assert "on two or more days" in done.err
 
 
-def test_figures_without_the_browser(typed, rapport, monkeypatch, tmp_path_factory):
+def test_figures_and_snapshots_without_the_browser(typed, rapport, monkeypatch, tmp_path_factory, tmp_path):
     folder = tmp_path_factory.mktemp("demo") / "small"
     rapport("demo", folder, "--customers", 300, "--months", 12)
     assert rapport("refresh", "--project", folder).code == 0
     monkeypatch.setenv("RAPPORT_PROJECT", str(folder))
     assert typed("query-commands")
+    shared = typed("snapshot-commands")
+    assert list(tmp_path.glob("*.zip"))
+    assert "Alder & Finch" in shared["snapshots"]
 
 
 def test_every_linked_file_is_there(repository):

@@ -51,7 +51,7 @@ def _rates(desk: Desk, found: pl.DataFrame) -> None:
         ]
         for system, by in sorted(rows.items())
     ]
-    st.html(markup.table(columns, table, _("Match rates")))
+    markup.show_table(columns, table, _("Match rates"))
 
 
 def _ids(desk: Desk, found: pl.DataFrame) -> None:

@@ -38,7 +38,7 @@ def render(desk: Desk) -> None:
             Column(_("Version"), "code"),
         ]
         rows = [_row(desk, one) for one in reversed(tried[-_SHOWN:])]
-        st.html(markup.table(columns, rows, _("Refreshes")))
+        markup.show_table(columns, rows, _("Refreshes"))
 
 
 def _row(desk: Desk, one: Attempt) -> list[str]:

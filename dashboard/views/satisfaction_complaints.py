@@ -103,7 +103,7 @@ def _topics(desk: Desk, scope: Scope) -> None:
     with st.container(border=True, key="card-topics", height="stretch"):
         words = _("visits left out; more complaints after contact became easier are not worse service")
         st.html(markup.card_head(_("What they are about"), words))
-        st.html(markup.table(heads, rows, _("Topics")))
+        markup.show_table(heads, rows, _("Topics"))
 
 
 def _choice(desk: Desk) -> int:
@@ -259,7 +259,7 @@ def _damage_table(desk: Desk, rates: Mapping[Outcome, tuple[float, bool]], loss:
         ]
         for name, (rate, own) in rates.items()
     ]
-    st.html(markup.table(heads, rows, _("Rates")))
+    markup.show_table(heads, rows, _("Rates"))
 
 
 def _open(desk: Desk, scope: Scope) -> None:

@@ -270,7 +270,7 @@ def _bands(desk: Desk, scope: Scope, felt: Felt, days: int) -> None:
     ]
     words = _("within {days} days after the answer, as it is: nothing held constant").format(days=days)
     markup.section(_("By what was felt"), words)
-    st.html(markup.table(heads, rows, _("By what was felt")))
+    markup.show_table(heads, rows, _("By what was felt"))
 
 
 def _dimensions(desk: Desk, scope: Scope, instrument: Instrument, days: int) -> None:
@@ -378,4 +378,4 @@ def _sample(desk: Desk, scope: Scope, instrument: Instrument, days: int) -> None
         ]
         for row in table.iter_rows(named=True)
     ]
-    st.html(markup.table(heads, rows, _("Who answered")))
+    markup.show_table(heads, rows, _("Who answered"))

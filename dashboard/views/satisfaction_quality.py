@@ -77,7 +77,7 @@ def _table(desk: Desk, instrument: Instrument, found: list[Return]) -> None:
         moved = show.change(each.after - each.retention, "rate")
         row = [name, moved, show.change(each.equity, "money"), bounds, show.change(each.net, "money")]
         rows.append(row[: len(heads)])
-    st.html(markup.table(heads, rows, _("Return on quality")))
+    markup.show_table(heads, rows, _("Return on quality"))
     markup.note(
         _(
             "The odds of being retained for a year move as the odds of an order within the days chosen. n/a: "

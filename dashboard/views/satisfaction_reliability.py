@@ -72,7 +72,7 @@ def _alphas(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) -> No
         heads += [Column(_(MEASURES[measure]), "number"), Column("")]
     heads += [Column(_("Of the difference"), "number")] if "gap" in measures else []
     rows = [_alpha_row(desk, instrument, of, table.filter(dimension=of)) for of in instrument.dimensions]
-    st.html(markup.table(heads, rows, _("Cronbach's alpha")))
+    markup.show_table(heads, rows, _("Cronbach's alpha"))
     markup.note(
         _(
             "0.7 is a usual floor. Of the difference: what the reliabilities of both sides and their "
@@ -131,7 +131,7 @@ def _items(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) -> Non
         ]
         for row in table.iter_rows(named=True)
     ]
-    st.html(markup.table(heads, rows, _("Items of a scale")))
+    markup.show_table(heads, rows, _("Items of a scale"))
     downloads.buttons("reliability", lambda: table, "satisfaction.reliability.files")
 
 
@@ -159,7 +159,7 @@ def _quality(desk: Desk, instrument: Instrument) -> None:
         for name, n in found.items()
     ]
     heads = [Column(_("What")), Column(_("Found"), "number"), Column(_("Left out"), "number")]
-    st.html(markup.table(heads, rows, _("Odd answers")))
+    markup.show_table(heads, rows, _("Odd answers"))
 
 
 def _left_out(desk: Desk, n: int | None) -> str:
@@ -179,4 +179,4 @@ def _needed(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) -> No
         needed = [desk.show.decimal(respondents_needed(row["sd"], half), 0) for half in HALVES]
         name = dimension(desk, instrument, row["dimension"])
         rows.append([name, desk.show.decimal(row["sd"], 2), *needed, desk.show.decimal(row["n"], 0)])
-    st.html(markup.table(heads, rows, _("Respondents needed")))
+    markup.show_table(heads, rows, _("Respondents needed"))

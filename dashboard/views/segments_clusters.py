@@ -89,7 +89,7 @@ def _table(desk: Desk, found: Clusters) -> None:
         ]
         for each in found.clusters
     ]
-    st.html(markup.table(heads, rows, _("Behaviour clusters")))
+    markup.show_table(heads, rows, _("Behaviour clusters"))
     markup.note(
         _(
             "Medians, with those of all customers behind. Stability: how much of a cluster is found again in "

@@ -136,7 +136,7 @@ def _table(
     ]
     with st.container(horizontal=True, horizontal_alignment="right"):
         downloads.buttons("segment-comparison", lambda: against, f"{KEY}.table")
-    st.html(markup.table(heads, body, _("Comparison of segments")))
+    markup.show_table(heads, body, _("Comparison of segments"))
 
 
 def _in_order(rows: pl.DataFrame, metrics: Sequence[str]) -> list[dict[str, object]]:
@@ -212,7 +212,7 @@ def _matrix(
     ]
     with st.container(horizontal=True, horizontal_alignment="right"):
         downloads.buttons("segments-by-metric", lambda: rows, f"{KEY}.matrix")
-    st.html(markup.table(heads, body, _("Segments by metric")))
+    markup.show_table(heads, body, _("Segments by metric"))
 
 
 def _over_time(desk: Desk, scope: Scope, names: Sequence[str], labels: Mapping[str, str]) -> None:

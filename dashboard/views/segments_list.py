@@ -13,6 +13,7 @@ from dashboard.desk import Desk
 from dashboard.parts import markup, states
 from dashboard.parts.customer_list import customer_list
 from dashboard.parts.figure_row import Stated, figure_row
+from dashboard.parts.own_table import own_table
 from dashboard.segment_data import Size
 from dashboard.segment_files import FILE
 from dashboard.state import Scope
@@ -139,10 +140,11 @@ def _table(desk: Desk, found: Mapping[str, Size]) -> None:
                 (_("Who belongs"), ""),
             )
         )
-        st.html(
+        own_table(
             f'<div class="table-wrap" role="region" aria-label="{escape(family)}" tabindex="0">'
             f'<table class="plain segments"><thead><tr>{heads}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>"
+            f"<tbody>{body}</tbody></table></div>",
+            family,
         )
     markup.note(
         _("Shares are of {n} customers and of their revenue so far; segments may overlap.").format(
@@ -171,4 +173,4 @@ def _left_out(desk: Desk) -> None:
     with st.expander(_("{n} ready-made segments need what no source gives").format(n=len(broken))):
         rows = [[name, problem.fault] for name, problem in broken.items()]
         columns = [markup.Column(_("Segment")), markup.Column(_("What is missing"), "wide")]
-        st.html(markup.table(columns, rows, _("Segments that need other sources")))
+        markup.show_table(columns, rows, _("Segments that need other sources"))

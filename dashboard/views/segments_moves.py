@@ -145,7 +145,7 @@ def _matrix(
         rows.append([name, *(show.count(n) if n else "" for n in line), show.count(sum(line))])
     sums = [sum(counts.get((key, other), 0) for key in before) for other in after]
     total = [_("All"), *(show.count(n) for n in sums), show.count(sum(sums))]
-    st.html(markup.table(heads, rows, _("Migration"), total=total))
+    markup.show_table(heads, rows, _("Migration"), total=total)
 
 
 def _who(desk: Desk, scope: Scope, by: str, start: date, end: date, names: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from dashboard import segment_questions as asked
 from dashboard.desk import Desk
 from dashboard.parts import markup, states
 from dashboard.parts.markup import Column
+from dashboard.parts.own_table import own_table
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from metrics.rfm import Rfm
@@ -61,9 +62,10 @@ def _grid(desk: Desk, rows: pl.DataFrame, spec: Rfm) -> None:
             n=show.count(len(rows))
         )
         st.html(markup.card_head(_("Customers by score"), note))
-        st.html(
+        own_table(
             f'<div class="cells"><table class="cells rfm"><thead><tr><th>{escape(_("R / FM"))}</th>'
-            f"{head}</tr></thead><tbody>{body}</tbody></table></div>"
+            f"{head}</tr></thead><tbody>{body}</tbody></table></div>",
+            _("Customers by score"),
         )
         markup.note(
             _(
@@ -105,7 +107,7 @@ def _named(desk: Desk, rows: pl.DataFrame, spec: Rfm) -> None:
     heads = [Column(_("Segment")), Column(_("Customers"), "number"), Column(_("Share"), "number")]
     heads += [Column(_("of revenue"), "number"), Column(_("Silent days"), "number")]
     heads += [Column(_("Orders each"), "number")]
-    st.html(markup.table(heads, body, _("RFM segments")))
+    markup.show_table(heads, body, _("RFM segments"))
 
 
 def _bins(desk: Desk, rows: pl.DataFrame, spec: Rfm) -> None:
@@ -125,7 +127,7 @@ def _bins(desk: Desk, rows: pl.DataFrame, spec: Rfm) -> None:
         body.append([names[score_of], str(score), *ends, show.count(customers)])
     heads = [Column(_("Of")), Column(_("Score"), "number"), Column(_("from"), "number")]
     heads += [Column(_("to"), "number"), Column(_("Customers"), "number")]
-    st.html(markup.table(heads, body, _("Bins of RFM")))
+    markup.show_table(heads, body, _("Bins of RFM"))
     edges = ", ".join(own) if own else _("none; bins are of equal size as far as ties allow")
     text = _(
         "Edges of this project: {edges}. Override `edges`, `bins`, `days`, `segments` of the metric `rfm`."

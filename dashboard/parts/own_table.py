@@ -1,4 +1,4 @@
-"""A table that a page draws in a way of its own, with bars or shades in its cells: drawn, and kept in words."""
+"""A table that a page draws in a way of its own, with bars or shades in its cells; kept in words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def own_table(html: str, label: str) -> None:
 def in_words(html: str, label: str) -> sheet.Table:
     """The table in a piece of HTML as a block.
 
-    >>> in_words("<table><tr><th>R</th><th>n</th></tr><tr><th>5</th><td><i></i>12</td></tr></table>", "x").rows
+    >>> in_words("<table><tr><th>R</th><th>n</th></tr><tr><th>5</th><td>12</td></tr></table>", "x").rows
     (('5', '12'),)
     """
     reader = _Cells()

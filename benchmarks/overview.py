@@ -46,7 +46,7 @@ def run(size: Size) -> Iterator[Result]:
     logging.disable(logging.WARNING)  # Streamlit misses a server at every drawing
     os.environ[PROJECT_VARIABLE] = str(provided(size))
     warm.prepare(Grain.MONTH)
-    warm.prepare(Grain.MONTH, categories=1)
+    warm.prepare_categories()
     visit({})
     gc.collect()
     gc.freeze()
@@ -111,6 +111,10 @@ def asked(desk: Desk) -> dict[str, list[Link]]:
         "period": [{"period": desk.read.period(last - back, Grain.MONTH)} for back in range(2, 14)],
         "comparison": [{"vs": "year", "region": list(pair)} for pair in pairs],
         "category": [{"category": [category]} for category in desk.categories[1:]],
+        "category and region": [
+            {"category": [category], "region": [regions[0]]} for category in desk.categories[1:]
+        ],
+        "two categories": [{"category": list(pair)} for pair in itertools.pairwise(desk.categories)],
     }
 
 

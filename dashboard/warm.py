@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from threading import Event, Thread
 from typing import Final
@@ -15,6 +17,8 @@ from metrics.periods import Grain
 
 _log: Final = logging.getLogger("rapport")
 _warm: Final = Event()
+MOST_CATEGORIES: Final = 24
+"""Of how many categories the start page is prepared before anybody asks."""
 
 
 def start() -> None:
@@ -30,17 +34,17 @@ def is_warm() -> bool:
 def _warm_up() -> None:
     """Prepare the start page in every period length, then the other pages that prepare something.
 
-    Last come the columns that a choice of category reads: the first one finds them open.
+    Last comes each category alone, since a choice of one reads far more than a choice of customers.
     """
-    start, *others = PAGES
     grains = (Grain.MONTH, *(grain for grain in GRAINS if grain is not Grain.MONTH))
-    for view, grain, categories in (
-        *((start.view, grain, 0) for grain in grains),
-        *((page.view, Grain.MONTH, 0) for page in others),
-        (start.view, Grain.MONTH, 1),
-    ):
+    works: list[Callable[[], None]] = [
+        *(partial(prepare, grain) for grain in grains),
+        *(partial(prepare, Grain.MONTH, page.view) for page in PAGES[1:]),
+        prepare_categories,
+    ]
+    for work in works:
         try:
-            prepare(grain, view, categories)
+            work()
         except Exception:
             _log.exception("warm-up failed")
         # What is loaded by now is taken out of the collection that Streamlit runs after every click.
@@ -49,12 +53,19 @@ def _warm_up() -> None:
         _warm.set()
 
 
-def prepare(grain: Grain, name: str = PAGES[0].view, categories: int = 0) -> None:
-    """Ask every question that a view prepares, in the latest period of this length, of so many categories."""
+def prepare_categories() -> None:
+    """Ask every question of the start page about each single category, in the latest month."""
+    desk = data.open_desk()
+    for category in desk.categories[:MOST_CATEGORIES] if desk else ():
+        prepare(Grain.MONTH, category=category)
+
+
+def prepare(grain: Grain, name: str = PAGES[0].view, category: str | None = None) -> None:
+    """Ask every question that a view prepares, in the latest period of this length, of one or no category."""
     # Streamlit imports this module with the first chart, which takes longer than drawing it.
     import_module("plotly.graph_objs").Figure  # noqa: B018 - touching it is what imports
     view = import_module(name)
     desk = data.open_desk()
     if desk is not None and hasattr(view, "prepare"):
         latest = state.latest(desk.calendar, grain, desk.first_day, desk.last_day, desk.as_of)
-        view.prepare(desk, Scope(grain, latest, categories=desk.categories[:categories]))
+        view.prepare(desk, Scope(grain, latest, categories=(category,) if category else ()))

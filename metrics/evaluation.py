@@ -18,6 +18,7 @@ from metrics.panels import FOLLOWS
 from metrics.people import attribute_names
 from metrics.periods import Grain, Window
 from metrics.relations import PANEL, Relation
+from metrics.runs import codes
 from metrics.selection import Missing, mask
 from metrics.sums import (
     ALONE,
@@ -243,10 +244,16 @@ class Groups:
     def of(cls, people: pl.DataFrame) -> "Groups":
         """The groups of the customers of a summary."""
         names = _few(people)
-        coded = people.select(pl.lit(0, pl.UInt8).alias("everybody"), "customer", *names).drop("customer")
-        alike = coded.unique(maintain_order=True).with_row_index(GROUP)
-        found = coded.join(alike, on=coded.columns, how="left", nulls_equal=True, maintain_order="left")
-        return cls(alike.drop("everybody"), found[GROUP])
+        kind = np.zeros(len(people), dtype=np.int64)
+        for name in names:
+            values = codes(people[name])
+            kind = kind * (values.max(initial=0) + 1) + values
+        first = np.full(kind.max(initial=0) + 1, -1)
+        first[kind[::-1]] = np.arange(len(people))[::-1]
+        has = first >= 0
+        number = pl.Series((np.cumsum(has) - 1).astype(np.uint32))
+        alike = people.select("customer", *names)[first[has]].drop("customer")
+        return cls(alike.insert_column(0, pl.Series(GROUP, range(has.sum()), pl.UInt32)), number.gather(kind))
 
     def can_tell(self, marts: Marts, by: str | None) -> bool:
         """Whether the groups tell apart whom a selection wants, and the values of `by`."""

@@ -9,6 +9,7 @@ Where there is nothing to show the value is null and `reason` says why, in words
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -20,12 +21,20 @@ from metrics.cells import AMOUNT, Cells, cells_of, table
 from metrics.definitions import Change, Computed, Cumulative, PeriodRetention, Ratio
 from metrics.evaluation import Asked, evaluated
 from metrics.families import split_points
-from metrics.frames import NEVER, Marts
+from metrics.frames import CATEGORY, NEVER, Marts
 from metrics.measures import Compute
-from metrics.moving import added_up, adds_over_time, change, cumulative, points_of
+from metrics.moving import (
+    added_up,
+    adds_over_time,
+    change,
+    counted_once,
+    counts_active,
+    cumulative,
+    points_of,
+)
 from metrics.periods import Calendar, Grain, Window
 from metrics.points import Points, cells_of_points
-from metrics.relations import PANEL
+from metrics.relations import PANEL, RELATIONS
 from metrics.selection import Missing
 from metrics.sums import Pair
 
@@ -120,15 +129,22 @@ def _points(
             return split_points(definition, marts, window, by)
         case Cumulative(metric=name):
             since = _since(catalog, name, marts)
-            if adds_over_time(catalog.plan(name)):
+            plan = catalog.plan(name)
+            found: Points | None = None
+            if adds_over_time(plan):
                 found = added_up(definition, ask, window, calendar, as_of, since)
-                if found is not None:
-                    return found
-            return cumulative(definition, ask, window, calendar, as_of, since)
+            elif counts_active(plan) and by != CATEGORY:
+                found = counted_once(definition, partial(_panel, marts, by), window, calendar, as_of, since)
+            return found or cumulative(definition, ask, window, calendar, as_of, since)
         case Change(metric=name):
             return change(definition, ask, window, calendar, as_of)
         case _:
             return None
+
+
+def _panel(marts: Marts, by: str | None, window: Window) -> pl.DataFrame:
+    """Who ordered in which period of a window."""
+    return marts.rows(RELATIONS[PANEL], window, frozenset({"customer", "orders"}), by)
 
 
 def _since(catalog: Catalog, name: str, marts: Marts) -> date | None:

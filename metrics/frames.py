@@ -32,14 +32,16 @@ from metrics.selection import (
     lines_where,
     mask,
 )
-from metrics.slices import between, is_empty, merged, places, reached
+from metrics.slices import ORDER_KEYS, Merged, between, is_empty, places, reached
 
 Frame = pl.LazyFrame | pl.DataFrame
 T = TypeVar("T")
 CATEGORY: Final = "category"
 NEVER: Final = 2**31 - 1
-KEPT: Final = 64
+KEPT: Final = 128
 """How many intermediate results are kept for the next question."""
+
+_UNASKED: Final[Any] = object()
 
 _NOUNS: Final[Mapping[str, str]] = {
     "survey_answers": "survey answers",
@@ -101,18 +103,18 @@ class Marts:
 
     def kept(self, question: object, make: Callable[[], T]) -> T:
         """The answer to a question about these marts, made once and kept for a while."""
-        if question in self.answers:
-            found: T = self.answers[question]
-            return found
-        made = make()
-        self.keep(question, made)
-        return made
+        found: T = self.answers.get(question, _UNASKED)
+        if found is _UNASKED:
+            found = make()
+        self.keep(question, found)
+        return found
 
     def keep(self, question: object, answer: object) -> None:
-        """Keep the answer to a question, and drop the oldest ones that are too many."""
+        """Keep the answer to a question, and drop those that nobody has asked for the longest."""
+        self.answers.pop(question, None)
         self.answers[question] = answer
-        while len(self.answers) > KEPT:
-            self.answers.pop(next(iter(self.answers)), None)
+        for oldest in list(self.answers)[:-KEPT]:
+            self.answers.pop(oldest, None)
 
     def _lazy(self, name: str) -> pl.LazyFrame:
         if name not in self.frames:
@@ -298,11 +300,13 @@ class Marts:
             return self.in_units("orders", read)
         if by_category or len(wanted) == 1:
             return self._baskets(read | {CATEGORY})
-        added = columns & {*LINE_SUMS, *DERIVED} | {"purchases"}
-        keys = {CATEGORY, "customer", "ordered_on", "order"}
-        return self.kept(
-            ("orders of", wanted, added), lambda: merged(self._baskets(added | keys), sorted(added))
-        )
+        held = self.kept("orders of several categories", Merged)
+        if held.categories != wanted:
+            held = Merged.of(wanted, self._baskets({CATEGORY, *ORDER_KEYS, "purchases"}))
+        more = sorted(columns & {*LINE_SUMS, *DERIVED} - set(held.rows.columns))
+        held = held.with_sums(self._baskets({CATEGORY, *more}), more)
+        self.keep("orders of several categories", held)
+        return held.rows
 
     def _baskets(self, columns: frozenset[str] | set[str]) -> pl.DataFrame:
         """The baskets of the selected categories, category by category."""

@@ -4,7 +4,7 @@ They ask for the other metric in windows of their own, so that what does not add
 medians) is counted anew over the whole stretch and never added up from its periods.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -21,6 +21,7 @@ from metrics.measures import ADDITIVE, Compute
 from metrics.periods import Calendar, Grain, Window
 from metrics.points import NOT_PERIODS, Point, Points
 from metrics.relations import PANEL, SUMS
+from metrics.runs import Whole, codes, in_order
 
 Ask = Callable[[Window], Points]
 """The other metric in a window."""
@@ -51,6 +52,77 @@ def added_up(
     definition: Cumulative, ask: Ask, window: Window, calendar: Calendar, as_of: date, since: date | None
 ) -> Points | None:
     """The same of a metric whose periods add up, in one go; None where stretches cut periods."""
+    firsts = _firsts(definition, window, calendar, as_of, since)
+    if firsts is None:
+        return None
+    parts = ask(_reach(window, firsts))
+    found: dict[tuple[str | None, int], Point] = {}
+    for code, first in firsts.items():
+        part = stretch(definition, window, code, calendar, as_of)
+        short = definition.window is not None and _is_young(definition, part, calendar, since)
+        for value in {each for each, _ in parts}:
+            held = [parts[value, at] for at in range(first, code + 1)]
+            found[value, code] = Point(None, 0, reason=TOO_YOUNG) if short else _total(held)
+    return found
+
+
+def counted_once(
+    definition: Cumulative,
+    ask: Callable[[Window], pl.DataFrame],
+    window: Window,
+    calendar: Calendar,
+    as_of: date,
+    since: date | None,
+) -> Points | None:
+    """The same of a count of active customers, in one go; None where stretches cut periods.
+
+    `ask` gives the panel of a window: `period`, `customer`, `orders`, and `by`, one value a customer. An
+    active customer counts from that period on, until he is active again or the stretch has left it behind.
+    """
+    firsts = _firsts(definition, window, calendar, as_of, since)
+    if firsts is None:
+        return None
+    rows = ask(_reach(window, firsts))
+    by = (
+        rows["by"]
+        if "by" in rows.columns
+        else pl.Series("by", [None], pl.String).new_from_index(0, len(rows))
+    )
+    values = by.unique()
+    grouped = rows.select("period", "customer", "orders", pl.Series("group", codes(by)))
+    active = grouped.filter((pl.col("orders") > 0) & pl.col("customer").is_not_null())
+    counts = _counted_once(active, window, [*firsts.values()], len(values))
+    found: dict[tuple[str | None, int], Point] = {}
+    for value, group in zip(values.cast(pl.String).to_list(), codes(values).tolist(), strict=True):
+        for at, code in enumerate(window.periods):
+            part = stretch(definition, window, code, calendar, as_of)
+            short = definition.window is not None and _is_young(definition, part, calendar, since)
+            n = int(counts[group, at])
+            found[value, code] = Point(None, 0, reason=TOO_YOUNG) if short else Point(float(n), n)
+    return found
+
+
+def _counted_once(active: pl.DataFrame, window: Window, firsts: Sequence[int], groups: int) -> Whole:
+    """By group and period of the window, the customers who were active since the period's first one."""
+    rows = in_order(active, ("customer", "period"))
+    customer, period, group = (rows[name].to_numpy() for name in ("customer", "period", "group"))
+    again = np.full(len(rows), window.last + 1)
+    same = customer[1:] == customer[:-1]
+    again[:-1][same] = period[1:][same]
+    left_behind = window.first + np.searchsorted(np.array(firsts), period, side="right")
+    begins = np.maximum(period, window.first)
+    ends = np.minimum(again, left_behind)
+    counts = begins < ends
+    width = window.count + 1
+    cells = [group[counts] * width + (edge[counts] - window.first) for edge in (begins, ends)]
+    come, gone = (np.bincount(each, minlength=groups * width).reshape(groups, width) for each in cells)
+    return (come - gone).cumsum(axis=1)[:, :-1]
+
+
+def _firsts(
+    definition: Cumulative, window: Window, calendar: Calendar, as_of: date, since: date | None
+) -> dict[int, int] | None:
+    """The first period of the stretch of each period; None where stretches are not made of whole periods."""
     if window.is_cut or window.grain is Grain.ALL or since is None:
         return None
     begun = calendar.code(since, window.grain)
@@ -60,16 +132,13 @@ def added_up(
         firsts[code] = begun if start is None else calendar.code(start, window.grain)
         if start is not None and calendar.start(firsts[code], window.grain) != start:
             return None
+    return firsts
+
+
+def _reach(window: Window, firsts: Mapping[int, int]) -> Window:
+    """The window from the first period of any stretch on."""
     earliest = min(*firsts.values(), window.last)
-    parts = ask(Window(window.grain, window.last, window.last - earliest + 1))
-    found: dict[tuple[str | None, int], Point] = {}
-    for code, first in firsts.items():
-        part = stretch(definition, window, code, calendar, as_of)
-        short = definition.window is not None and _is_young(definition, part, calendar, since)
-        for value in {each for each, _ in parts}:
-            held = [parts[value, at] for at in range(first, code + 1)]
-            found[value, code] = Point(None, 0, reason=TOO_YOUNG) if short else _total(held)
-    return found
+    return Window(window.grain, window.last, window.last - earliest + 1)
 
 
 def _total(parts: Sequence[Point]) -> Point:
@@ -95,6 +164,21 @@ def adds_over_time(plan: Plan) -> bool:
     firsts = part.value_columns == {"first_orders"} and part.condition_columns <= {"customer", "is_first"}
     sums = part.value_columns <= SUMS.keys() and part.condition_columns <= {"customer"}
     return part.aggregate == "sum" and (firsts or sums)
+
+
+def counts_active(plan: Plan) -> bool:
+    """Whether the figure is the number of customers with an order in the period, and nothing else."""
+    part = plan.parts[0] if plan.parts else ""
+    if not (isinstance(plan.definition, Simple) and isinstance(part, Compute)):
+        return False
+    plain = not plan.definition.min_n and plan.definition.grain is None
+    counted = part.relation.name == PANEL and part.aggregate == "count" and part.plain == "customer"
+    return (
+        plain
+        and counted
+        and plan.definition.interval in (None, "none")
+        and part.where.split() == ["orders", ">", "0"]
+    )
 
 
 def stretch(definition: Cumulative, window: Window, code: int, calendar: Calendar, as_of: date) -> Window:

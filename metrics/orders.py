@@ -99,10 +99,9 @@ def flagged(rows: pl.DataFrame, split: Sequence[str] = ()) -> pl.DataFrame:
     customers = runs(rows, *split, "customer")
     days = runs(rows, *split, "customer", "ordered_on")
     known = rows["customer"].is_not_null().to_numpy()
+    order = codes(rows["order"])
     flags = {
-        "orders": first_of_each(
-            customers * (codes(rows["order"]).max(initial=0) + 1) + codes(rows["order"]), bought
-        ),
+        "orders": first_of_each(customers * (order.max(initial=0) + 1) + order, bought),
         "order_days": first_in_run(days, bought),
         "first_orders": first_in_run(customers, bought) & known,
     }

@@ -8,6 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 _WIDEST: Final = 2**62
+_FEW_STRETCHES: Final = 64
 
 Whole = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -23,7 +24,10 @@ def codes(column: pl.Series) -> Whole:
 
 
 def in_order(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """The rows sorted by some columns as `codes` has them; by one packed number where that fits."""
+    """The rows sorted by some columns as `codes` has them; by one packed number where that fits.
+
+    A few sorted stretches one after the other, such as categories, are merged and not sorted anew.
+    """
     keys = [codes(rows[name]) for name in names]
     widths = [int(key.max(initial=0)) + 1 for key in keys]
     if np.prod(widths, dtype=np.float64) >= _WIDEST:
@@ -31,7 +35,9 @@ def in_order(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     packed = np.zeros(len(rows), dtype=np.int64)
     for key, width in zip(keys, widths, strict=True):
         packed = packed * width + key
-    return rows.rechunk()[pl.Series(packed).arg_sort()]
+    few = np.count_nonzero(packed[1:] < packed[:-1]) < _FEW_STRETCHES
+    order = pl.Series(np.argsort(packed, kind="stable")) if few else pl.Series(packed).arg_sort()
+    return rows.rechunk()[order]
 
 
 def starts(*columns: pl.Series) -> Whole:
@@ -83,7 +89,9 @@ def first_in_run(run: Whole, rows: Whole) -> Flags:
 def first_of_each(keys: Whole, rows: Whole) -> Flags:
     """Whether a row is the first of the given rows with its key; the keys stand in any order."""
     flags = np.zeros(len(keys), dtype=np.bool_)
-    flags[rows[pl.Series(keys[rows]).arg_unique().to_numpy()]] = True
+    given = keys[rows]
+    rising = (given[1:] > given[:-1]).all()  # then all are different
+    flags[rows if rising else rows[pl.Series(given).arg_unique().to_numpy()]] = True
     return flags
 
 

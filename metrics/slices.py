@@ -1,17 +1,27 @@
 """Parts of sorted marts: the rows of some periods, of some categories, of a window of days."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from typing import Final
 
+import numpy as np
 import polars as pl
 
 from metrics.orders import flagged
 from metrics.periods import Calendar, Grain, Window
-from metrics.runs import in_order, starts, sums
+from metrics.runs import Whole, in_order, starts, sums
+
+_FIRST_ROWS: Final = 1_000
+ORDER_KEYS: Final = ("customer", "ordered_on", "order")
+"""By what order rows are sorted."""
 
 
 def is_empty(rows: pl.LazyFrame, column: str) -> bool:
     """Whether there are rows, but none has a value in the column."""
+    first = rows.select(column).head(_FIRST_ROWS).collect()[column]
+    if first.count():
+        return False  # mostly so, and told without reading the column
     counts = rows.select(pl.len().alias("rows"), pl.col(column).count().alias("values")).collect()
     return bool(counts["rows"].item()) and not counts["values"].item()
 
@@ -29,12 +39,34 @@ def places(categories: pl.Series) -> dict[str | None, tuple[int, int]]:
     return {categories[first]: (first, last - first) for first, last in zip(at.tolist(), ends, strict=True)}
 
 
-def merged(baskets: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    """The baskets of several categories as the order rows of all of them together, with some sums."""
-    keys = ("customer", "ordered_on", "order")
-    rows = in_order(baskets, keys)
-    at = starts(*(rows[name] for name in keys))
-    return flagged(pl.DataFrame([*(rows[name].gather(at) for name in keys), *sums(rows, columns, at)]))
+@dataclass(frozen=True)
+class Merged:
+    """The baskets of several categories as the order rows of all of them together; empty at first.
+
+    Sums are added when they are asked for: `order` puts baskets in the order of the rows, whose first ones
+    stand at `at` there.
+    """
+
+    categories: tuple[str, ...] = ()
+    rows: pl.DataFrame = field(default_factory=pl.DataFrame)
+    order: pl.Series = field(default_factory=pl.Series)
+    at: Whole = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    @classmethod
+    def of(cls, categories: tuple[str, ...], baskets: pl.DataFrame) -> "Merged":
+        """The order rows of the baskets of some categories, with flags but no sums beside `purchases`."""
+        rows = in_order(baskets.with_row_index("basket"), ORDER_KEYS)
+        at = starts(*(rows[name] for name in ORDER_KEYS))
+        keys = (rows[name].gather(at) for name in ORDER_KEYS)
+        orders = flagged(pl.DataFrame([*keys, *sums(rows, ["purchases"], at)]))
+        return cls(categories, orders, rows["basket"], at)
+
+    def with_sums(self, baskets: pl.DataFrame, names: Sequence[str]) -> "Merged":
+        """The same with sums of further columns of the same baskets."""
+        if not names:
+            return self
+        ordered = baskets.select(names).rechunk()[self.order]
+        return replace(self, rows=self.rows.with_columns(sums(ordered, names, self.at)))
 
 
 def reached(orders: pl.DataFrame, window: Window, calendar: Calendar) -> tuple[pl.DataFrame, pl.Series]:

@@ -3,6 +3,8 @@
 The demonstration project with a million customers is generated, refreshed and kept between runs. The page is
 drawn by Streamlit's own runner in this process, marts opened and taken out of the garbage collection as the
 server does; what is timed is the drawing of the page, from reading the filters to its last element.
+
+As by the server, single categories are prepared, in the latest month; what is chosen beside them is not.
 """
 
 import gc
@@ -99,7 +101,7 @@ def draw() -> None:
 
 
 def asked(desk: Desk) -> dict[str, list[Link]]:
-    """Changes of filters, none of them asked before."""
+    """Changes of filters, none of them asked before, but single categories by the warm-up."""
     regions, channels = desk.attributes["region"], desk.attributes["channel"]
     pairs = list(itertools.combinations(regions, 2))
     last = desk.calendar.code(desk.last_day, Grain.MONTH)
@@ -113,6 +115,10 @@ def asked(desk: Desk) -> dict[str, list[Link]]:
         "category": [{"category": [category]} for category in desk.categories[1:]],
         "category and region": [
             {"category": [category], "region": [regions[0]]} for category in desk.categories[1:]
+        ],
+        "category and period": [
+            {"category": [category], "period": desk.read.period(last - 3, Grain.MONTH)}
+            for category in desk.categories
         ],
         "two categories": [{"category": list(pair)} for pair in itertools.pairwise(desk.categories)],
     }

@@ -56,7 +56,7 @@ BOUNDS = {"cold": 300.0, "warm": 30.0}
 
 
 def run(size: Size) -> Iterator[Result]:
-    """Cold and warm tiles beside each tile alone; rolling figures, which are counted anew each month."""
+    """Cold and warm tiles beside each tile alone; rolling figures, counted in one pass."""
     with tempfile.TemporaryDirectory(prefix="rapport-bench-") as place:
         frames = written(size, Path(place))
         catalog = definitions(Path(place), {}).catalog

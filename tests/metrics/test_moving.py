@@ -85,6 +85,7 @@ ENDS = [date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 31), date(2024, 4, 3
         (Selection(), "true"),
         (Selection({"region": ("North",)}), "region = 'North'"),
         (Selection(categories=("tea",)), "category = 'tea'"),
+        (Selection(categories=("toys", "books")), "category IN ('books', 'toys')"),
     ],
 )
 def test_stretches_equal_sql(shipped, database, shop_marts, said, starts, selection, keep):
@@ -93,6 +94,19 @@ def test_stretches_equal_sql(shipped, database, shop_marts, said, starts, select
         rows = values(shipped, cumulative(metric, **said), shop_marts.select(selection))
         expected = [sql(database, select, start, end, keep) for start, end in zip(starts, ENDS, strict=True)]
         assert rows["value"].to_list() == pytest.approx(expected), (metric, said)
+
+
+@pytest.mark.parametrize("by", ["region", "vip"])
+@pytest.mark.parametrize(("grain", "last"), [(Grain.MONTH, MONTHS.last), (Grain.QUARTER, 2024 * 4 + 1)])
+def test_customers_of_stretches_split_by_what_they_are(shipped, database, shop_marts, by, grain, last):
+    rows = values(
+        shipped, cumulative("active_customers", window="6 months"), shop_marts, Window(grain, last, 2), by
+    )
+    assert rows["by"].n_unique() > 1
+    for value, code, n in rows.filter(pl.col("by").is_not_null()).select("by", "period", "value").rows():
+        end = CALENDAR.end(code, grain)
+        start = (pl.Series([end]).dt.offset_by("1d").dt.offset_by("-6mo")).item()
+        assert n == sql(database, CUSTOMERS, start, end, f"{by}::TEXT = '{value}'"), (value, code)
 
 
 def test_money_stays_exact_and_splits(shipped, shop_marts):

@@ -113,10 +113,13 @@ def _said(rows: pl.DataFrame) -> pl.DataFrame:
     partner = pl.when(pl.col("partner").is_not_null()).then(
         pl.format(_("holds {}, {} times chance together"), "partner", pl.col("lift").round(1))
     )
-    last = pl.format(_("last order {} days ago"), pl.col("recency_days").cast(pl.Int64))
+    last = _days(
+        "recency_days", (_("last order today"), _("last order yesterday"), _("last order {} days ago"))
+    )
+    every = (_("usually every day"), _("usually every day"), _("usually every {} days"))
     usual = (
         pl.when(pl.col("gap_days").is_not_null())
-        .then(pl.format(_("usually every {} days"), pl.col("gap_days").cast(pl.Int64)))
+        .then(_days("gap_days", every))
         .otherwise(pl.lit(_("one day of orders so far")))
     )
     reason = pl.concat_list(partner, last, usual).list.drop_nulls().list.join("; ")
@@ -125,6 +128,19 @@ def _said(rows: pl.DataFrame) -> pl.DataFrame:
     said = rows.with_columns(reason=reason)
     hidden = ("partner", "lift", "recency_days", "gap_days")
     return said.select(*front, *own, pl.all().exclude(*front, *own, *hidden))
+
+
+def _days(name: str, words: tuple[str, str, str]) -> pl.Expr:
+    """A number of whole days in words: for none, for one, and for more."""
+    days = pl.col(name).cast(pl.Int64)
+    none, one, more = words
+    return (
+        pl.when(days < 1)
+        .then(pl.lit(none))
+        .when(days == 1)
+        .then(pl.lit(one))
+        .otherwise(pl.format(more, days))
+    )
 
 
 def _judged(desk: Desk, found: Trained) -> str:

@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import customer_data as asked
 from dashboard import segment_data
 from dashboard.desk import Desk
+from dashboard.format import Formatter
 from dashboard.parts import markup, states
 from dashboard.parts.customer_list import customer_list
 from dashboard.parts.figure_row import Stated, figure_row
@@ -31,7 +32,12 @@ ABOUT: Final[Mapping[CallReason, str]] = {
     "unhappy": later("complained in the last 90 days; open, or left unsatisfied"),
     "second_category": later("three orders or more in one category, still active, few returns"),
 }
-UNITS: Final[Mapping[str, Unit]] = {"value_year": "money", "silent_days": "count", "orders": "count"}
+UNITS: Final[Mapping[str, Unit]] = {
+    "value_year": "money",
+    "silent_days": "count",
+    "lapse_days": "count",
+    "orders": "count",
+}
 BUDGET: Final = 50
 
 
@@ -120,23 +126,23 @@ def _summary(desk: Desk, found: pl.DataFrame, able: list[CallReason]) -> None:
 
 def _listed(desk: Desk, found: pl.DataFrame) -> pl.DataFrame:
     """The customers with their reasons in words."""
-    told = found.with_columns(_reason(found).alias("reason"))
+    told = found.with_columns(_reason(desk.show, found).alias("reason"))
     shown = ("reason", "value_year", "silent_days", "lapse_days", "last_complaint_on", "orders", "categories")
     kept = told.select(CUSTOMER, *(name for name in shown if name in told.columns))
     return segment_data.described(desk, kept)
 
 
-def _reason(found: pl.DataFrame) -> pl.Expr:
-    """Every reason that a customer meets, with his own figures; the one that won the place first."""
+def _reason(show: Formatter, found: pl.DataFrame) -> pl.Expr:
+    """Every reason that a customer meets, with their own figures; the one that won the place first."""
     parts: dict[CallReason, pl.Expr] = {}
     if NEEDS["slipping"] <= set(found.columns):
         parts["slipping"] = pl.format(
             _("silent for {} days, {} allowed"), "silent_days", pl.col("lapse_days").round(0).cast(pl.Int64)
         )
     if NEEDS["unhappy"] <= set(found.columns):
-        parts["unhappy"] = pl.format(
-            _("unhappy complaint of {}"), pl.col("last_complaint_on").cast(pl.String)
-        )
+        days = {day: show.day(day) for day in found["last_complaint_on"].drop_nulls().unique()}
+        told = pl.col("last_complaint_on").replace_strict(days, default=None, return_dtype=pl.String)
+        parts["unhappy"] = pl.format(_("unhappy complaint of {}"), told)
     if NEEDS["second_category"] <= set(found.columns):
         parts["second_category"] = pl.format(_("{} orders, all in one category"), "orders")
     first = [pl.when(pl.col("called_for") == reason).then(text) for reason, text in parts.items()]

@@ -27,7 +27,10 @@ def render(desk: Desk) -> None:
     fresh = data.freshness(desk)
     rule = _("Refreshed every {every}; late after {late} (`refresh:` in rapport.yaml)")
     setting = desk.project.refresh
-    markup.section(_("Refreshes"), rule.format(every=setting.every, late=setting.late_after).replace("`", ""))
+    markup.section(
+        _("Refreshes"),
+        rule.format(every=setting.every.removeprefix("1 "), late=setting.late_after).replace("`", ""),
+    )
     st.html(freshness_badge.badge(fresh, lambda at: desk.show.moment(desk.local_time(at))))
     tried = data.attempts(desk)
     if tried:

@@ -176,7 +176,7 @@ def _finding(
     if not isinstance(p_value, float):
         return _("{what} by {attribute}").format(what=_(WITHOUT[event]), attribute=heading(by).lower())
     if p_value > 0.05:
-        text = _("No difference by {attribute} that chance could not make (log-rank p = {p})")
+        text = _("No clear difference by {attribute} (log-rank p = {p})")
         return text.format(attribute=heading(by).lower(), p=_p(desk, p_value))
     high, low = max(at, key=lambda name: at[name]), min(at, key=lambda name: at[name])
     text = _("{what} after {days} days: {low} {a}, {high} {b} (log-rank p {p})")

@@ -215,7 +215,7 @@ def _trend_finding(desk: Desk, scope: Scope, instrument: Instrument, found: Wave
     row = table.filter(dimension=of).row(0, named=True)
     since = desk.read.period(found.reference, scope.grain)
     if not is_sure(row["p_value"]):
-        words = _("{name}: no change since {period} that chance could not make")
+        words = _("{name}: no clear change since {period}")
         return words.format(name=title, period=since)
     return _("{name}: {change} since {period} (p {p})").format(
         name=title,

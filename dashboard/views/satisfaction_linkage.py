@@ -195,7 +195,7 @@ def _chance(desk: Desk, scope: Scope, felt: Felt, days: int) -> Drawn:
     assert not isinstance(found, Reason)
     table, percent = found.table, partial(desk.show.value, unit="rate")
     bend = _("a straight line on the logit scale") if not is_sure(found.bend_p) else _("bent")
-    title = _("No relation that chance could not make")
+    title = _("No relation beyond chance")
     if is_sure(found.p_value):
         low, high = percent(table["chance"][0]), percent(table["chance"][-1])
         title = _("Chance of an order within {days} days: {low} to {high}").format(

@@ -69,7 +69,7 @@ def _alphas(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) -> No
     measures = table["measure"].unique(maintain_order=True).to_list()
     heads = [Column(_("Dimension")), Column(_("Items"), "number")]
     for measure in measures:
-        heads += [Column(_(MEASURES[measure]), "number"), Column("")]
+        heads += [Column(_(MEASURES[measure]), "number"), Column(_("95 % interval"))]
     heads += [Column(_("Of the difference"), "number")] if "gap" in measures else []
     rows = [_alpha_row(desk, instrument, of, table.filter(dimension=of)) for of in instrument.dimensions]
     markup.show_table(heads, rows, _("Cronbach's alpha"))

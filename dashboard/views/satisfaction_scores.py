@@ -224,7 +224,7 @@ def _finding(desk: Desk, scope: Scope, score: ScoreWave) -> str:
         return _("{name} through time").format(name=title)
     period = desk.read.period(score.reference, scope.grain)
     if not is_sure(score.p_value):
-        words = _("{name}: no change since {period} that chance could not make")
+        words = _("{name}: no clear change since {period}")
         return words.format(name=title, period=period)
     return _("{name}: {change} since {period} (p {p})").format(
         name=title,

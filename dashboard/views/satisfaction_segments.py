@@ -197,6 +197,6 @@ def _tooltip(desk: Desk, row: Row, apart: float) -> str:
 def _key(instrument: Instrument) -> None:
     words = _(
         "Shade: difference from all others, amber below and blue above. Arrow: beyond chance. Pale: under "
-        "{thin} respondents. Dash: fewer than {n}, and as many more as it takes that nobody can be reckoned."
+        "{thin} respondents. Dash: fewer than {n}, or hidden so that no small group can be worked out."
     )
     markup.note(words.format(n=instrument.min_n, thin=THIN))

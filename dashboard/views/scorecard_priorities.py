@@ -60,7 +60,9 @@ def _figures(desk: Desk, shown: Shown) -> None:
         )
         second = Stated(_("Moves with a gap"), show.count(len(moves)), _("segments times drivers"))
     else:
-        first = Stated(_("Customer equity"), show.money(today), _("of all segments, as they are today"))
+        first = Stated(
+            _("Customer equity"), show.money(today), _("sum of the segments, each with its own rates")
+        )
         second = Stated(
             _("With every gap closed"),
             show.money(today + joint),

@@ -111,7 +111,7 @@ def test_the_data_page_says_how_fresh_it_is_and_every_page_has_the_badge(folder,
     assert not page.exception
     shown = texts(page)
     assert "Fresh" in shown
-    assert "Refreshed every 1 day; late after 2 days (refresh: in rapport.yaml)" in shown
+    assert "Refreshed every day; late after 2 days (refresh: in rapport.yaml)" in shown
     assert "a new version" in shown
     assert "Fresh" in texts(open_page("overview", folder))
 

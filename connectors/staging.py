@@ -224,7 +224,7 @@ class _Staging:
             cuts = self._cuts(load)
             target = cuts.deal(load.accepted) if cuts else load.accepted
             pl.collect_all([
-                accepted.sink_parquet(target, compression="lz4", mkdir=cuts is not None, lazy=True),
+                accepted.sink_parquet(target, compression="lz4", statistics=False, mkdir=bool(cuts), lazy=True),
                 rest.sink_parquet(load.rest, compression="lz4", lazy=True),
             ])  # fmt: skip
         if not load.accepted.exists():  # no row was dealt to any part

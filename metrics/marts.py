@@ -156,8 +156,8 @@ def line_dimensions(lines: Lines) -> dict[str, pl.Enum]:
 
 def _missing(lines: Lines) -> list[str]:
     """The optional columns that no line gives."""
-    counts = collected(lines.select(nw.col(*_OPTIONAL).count()))
-    return [name for name in _OPTIONAL if not counts[name].item()]
+    given = (lines.select(name).filter(~nw.col(name).is_null()).head(1) for name in _OPTIONAL)
+    return [name for name, value in zip(_OPTIONAL, given, strict=True) if not len(collected(value))]
 
 
 def _rolled(lines: Lines, coding: _Coding, as_of: date) -> tuple[pl.DataFrame, pl.Series]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from connectors.tables import MONEY
@@ -58,7 +59,7 @@ def panel(
 
 def by_period(rows: pl.DataFrame) -> pl.DataFrame:
     """A panel sorted by (period, customer), unknown customers last; takes the columns away from `rows`."""
-    order = pl.Series(stable_order(rows["period"]))
+    order = pl.Series(stable_order(rows["period"]).astype(np.uint32))  # what Polars picks rows by
     return pl.DataFrame([rows.drop_in_place(name).gather(order) for name in rows.columns])
 
 

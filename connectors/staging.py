@@ -223,8 +223,11 @@ class _Staging:
         with _told(load.source):
             cuts = self._cuts(load)
             target = cuts.deal(load.accepted) if cuts else load.accepted
-            passing = partial(pl.LazyFrame.sink_parquet, compression="lz4", statistics=False, lazy=True)
-            pl.collect_all([passing(accepted, target, mkdir=bool(cuts)), passing(rest, load.rest)])
+            folder = cuts is not None
+            pl.collect_all([
+                accepted.sink_parquet(target, compression="lz4", statistics=False, mkdir=folder, lazy=True),
+                rest.sink_parquet(load.rest, compression="lz4", lazy=True),
+            ])  # fmt: skip
         if not load.accepted.exists():  # no row was dealt to any part
             pl.DataFrame(schema=accepted.collect_schema()).write_parquet(load.accepted)
 

@@ -19,7 +19,17 @@ from metrics.standings import order_rows
 
 YEAR = timedelta(days=365)
 _COLUMNS = frozenset(
-    {"occurred_on", "occurred_at", "resolved_at", "kind", "topic", "outcome", "channel", "interaction_id"}
+    {
+        "occurred_on",
+        "occurred_at",
+        "resolved_on",
+        "resolved_at",
+        "kind",
+        "topic",
+        "outcome",
+        "channel",
+        "interaction_id",
+    }
 )
 
 

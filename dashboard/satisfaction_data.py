@@ -18,7 +18,7 @@ from metrics.gap_comparisons import compare_gaps, gap_trend, gaps_by, respondent
 from metrics.instruments import Instrument
 from metrics.question_scores import Measure, change_p, question_scores, satisfaction_index, score_trend
 from metrics.reasons import Reason
-from metrics.reliability import item_analysis, reliability
+from metrics.reliability import item_analysis, overall_correlations, reliability
 from metrics.satisfaction import dimension_gaps, item_gaps, performance
 from metrics.survey_scores import Estimate, Promoters, promoters
 
@@ -250,6 +250,15 @@ def item_reliabilities(desk: Desk, scope: Scope, instrument: Instrument, found: 
     """What each item does to its dimension's alpha, by the perceptions of a wave."""
     question = f"item alphas {stamp(instrument)} {scope.grain} {found.period} {scope.filters}"
     return desk.kept(question, lambda: item_analysis(found.now))
+
+
+def correlations(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) -> pl.DataFrame | None:
+    """How perceptions and gaps of a wave go with the judgement of the whole; None where it is not asked."""
+    overall = next(iter(instrument.questions_of("overall")), None)
+    if overall is None:
+        return None
+    question = f"overall correlations {stamp(instrument)} {scope.grain} {found.period} {scope.filters}"
+    return desk.kept(question, lambda: overall_correlations(found.now, overall))
 
 
 def unknown_respondents(desk: Desk, answers: Answers) -> int:

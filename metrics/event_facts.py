@@ -52,7 +52,7 @@ def _service(marts: Marts, _names: frozenset[str]) -> pl.DataFrame:
     rows = marts.frame("contacts")
     complaint = pl.col("kind").cast(pl.String) == "complaint"
     recent = pl.col("occurred_on") > marts.as_of - YEAR
-    unsettled = pl.col("resolved_at").is_null() | (pl.col("resolved_at").dt.date() > marts.as_of)
+    unsettled = pl.col("resolved_on").is_null() | (pl.col("resolved_on") > marts.as_of)
     unhappy = (pl.col("outcome").cast(pl.String) == "unsatisfied").fill_null(value=False)
     return rows.group_by(CUSTOMER).agg(
         pl.len().cast(_COUNT).alias("contacts"),

@@ -18,6 +18,9 @@ EVENTS: Final[Mapping[str, tuple[str, str, str, tuple[str, ...]]]] = {
 }
 """Canonical table -> its mart, the column that dates it, the day made of it, what sorts before the day."""
 
+_MORE_DAYS: Final[Mapping[str, Mapping[str, str]]] = {"interactions": {"resolved_on": "resolved_at"}}
+"""Further days of a canonical table, each with the instant that it is made of."""
+
 _IDS: Final = frozenset({"customer_id", "response_id", "order_id", "interaction_id", "subscription_id"})
 
 
@@ -36,7 +39,9 @@ def _events(
     name: str, table: pl.LazyFrame, people: pl.DataFrame, calendar: Calendar, as_of: date
 ) -> pl.DataFrame:
     _, instant, day, before = EVENTS[name]
-    rows = complete(table, name).with_columns(_local_day(table, instant, calendar).alias(day))
+    rows = complete(table, name)
+    days = {day: instant, **_MORE_DAYS.get(name, {})}
+    rows = rows.with_columns(_local_day(rows, at, calendar).alias(on) for on, at in days.items())
     rows = rows.filter(pl.col(day) <= as_of)
     if name != "spend":
         rows = rows.join(people.lazy(), on="customer_id", how="left").drop("customer_id")

@@ -54,11 +54,14 @@ class Relation:
     of_lines: bool = False
 
 
-def _events(table: str, mart: str, day: str, *, of_customers: bool = True) -> Relation:
+def _events(
+    table: str, mart: str, day: str, *, of_customers: bool = True, more: tuple[str, ...] = ()
+) -> Relation:
     given = {name: dtype for name, dtype in dtypes(table).items() if name != "customer_id"}
     texts = {n: _TEXT if isinstance(t, pl.Enum) else t for n, t in given.items()}
     number = {"customer": _CUSTOMER} if of_customers else {}
-    return Relation(table, mart, {**number, day: _DAY, **texts}, day, of_customers)
+    days = dict.fromkeys((day, *more), _DAY)
+    return Relation(table, mart, {**number, **days, **texts}, day, of_customers)
 
 
 PANEL: Final = "customer_periods"
@@ -120,7 +123,7 @@ RELATIONS: Final[Mapping[str, Relation]] = {
             },
         ),
         _events("survey_answers", "answers", "answered_on"),
-        _events("interactions", "contacts", "occurred_on"),
+        _events("interactions", "contacts", "occurred_on", more=("resolved_on",)),
         _events("subscriptions", "contracts", "started_on"),
         _events("spend", "spending", "spent_on", of_customers=False),
     )

@@ -1,4 +1,4 @@
-"""How far the items of a scale measure one thing, and which item spoils it."""
+"""How far the items of a scale measure one thing, which item spoils it, and what goes with the whole."""
 
 from typing import Final, NamedTuple
 
@@ -7,8 +7,11 @@ import polars as pl
 import scipy
 
 from metrics.answers import Answers, Matrix
+from metrics.satisfaction import OVERALL, dimension_scores, row_mean, scores_of
 
 _SUSPECT: Final = 0.0
+_FISHER: Final = 3
+"""The respondents that Fisher's interval uses up: there is none with so many."""
 
 
 class Alpha(NamedTuple):
@@ -123,6 +126,48 @@ def _items(matrix: Matrix, codes: tuple[str, ...]) -> list[dict[str, object]]:
         row = {"item": code, "n": len(complete), "item_total": correlation, "alpha": alpha}
         found.append(row | {"alpha_without": without, "reversed": against})
     return found
+
+
+def overall_correlations(answers: Answers, overall: str, *, level: float = 0.95) -> pl.DataFrame:
+    """How far the perceptions, and the gaps, of each dimension go with the judgement of the whole.
+
+    Pearson's correlation of the respondents' scores with their answer to the question `overall`, with
+    Fisher's interval (1921): `tanh(atanh(r) +- z / sqrt(n - 3))`. Perceptions and gaps are correlated over
+    the same respondents, those who have both. One row a dimension, and all together last, and measure
+    (`perception`; `gap` where there are expectations): dimension, measure, n, correlation, lower, upper;
+    null with fewer than four respondents, or where something does not vary. Sample weights do not count.
+    """
+    sides = _sides(answers)
+    judged = answers.single[overall]
+    rows = []
+    for at, name in enumerate((*answers.instrument.dimensions, OVERALL)):
+        present = ~np.isnan(judged + sum(side[:, at] for side in sides.values()))
+        for measure, side in sides.items():
+            found = fisher_interval(side[present, at], judged[present], level)
+            rows.append({"dimension": name, "measure": measure} | found)
+    numbers = dict.fromkeys(("correlation", "lower", "upper"), pl.Float64)
+    return pl.DataFrame(rows, schema_overrides=numbers)
+
+
+def _sides(answers: Answers) -> dict[str, Matrix]:
+    """Respondents' perceptions and gaps by dimension, and their mean over all of them in a last column."""
+    perceived = dimension_scores(answers, answers.parts["perception"])
+    sides = {"perception": perceived}
+    if answers.instrument.has_gap:
+        sides["gap"] = scores_of(answers)
+    return {name: np.column_stack([side, row_mean(side)]) for name, side in sides.items()}
+
+
+def fisher_interval(x: Matrix, y: Matrix, level: float = 0.95) -> dict[str, float | int | None]:
+    """Pearson's correlation of two columns without gaps: n, correlation, lower, upper (Fisher 1921)."""
+    n, r = len(x), _correlation(x, y)
+    if r is None or n <= _FISHER:
+        return {"n": n, "correlation": None, "lower": None, "upper": None}
+    half = float(scipy.stats.norm.ppf(0.5 + level / 2)) / np.sqrt(n - _FISHER)
+    with np.errstate(divide="ignore"):
+        centre = np.arctanh(np.clip(r, -1.0, 1.0))
+    lower, upper = np.tanh([centre - half, centre + half])
+    return {"n": n, "correlation": r, "lower": float(lower), "upper": float(upper)}
 
 
 def _correlation(x: Matrix, y: Matrix) -> float | None:

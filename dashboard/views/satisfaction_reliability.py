@@ -1,4 +1,4 @@
-"""Reliability: whether the items of a dimension measure one thing, which one spoils it, and what was odd."""
+"""Reliability: whether items measure one thing, what goes with the whole, which spoils it, what was odd."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dashboard.parts import downloads, markup, states
 from dashboard.parts.markup import Column
 from dashboard.satisfaction_data import Wave
 from dashboard.state import Scope
-from dashboard.survey_words import dimension, item
+from dashboard.survey_words import between, dimension, item
 from dashboard.text import gettext as _
 from dashboard.text import later
 from dashboard.views.satisfaction_gaps import instrument_shown, too_few
@@ -54,6 +54,7 @@ def render(desk: Desk, scope: Scope) -> None:
         too_few(desk, scope, instrument, found)
         return
     _alphas(desk, scope, instrument, found)
+    _correlations(desk, scope, instrument, found)
     _items(desk, scope, instrument, found)
     left, right = st.columns(2)
     with left:
@@ -107,6 +108,39 @@ def _judged(alpha: float | None) -> str:
     if alpha < 0:
         return _("an item runs against the others: reversed?")
     return "" if alpha >= GOOD else _("below 0.7")
+
+
+def _correlations(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) -> None:
+    """Whether perceptions or gaps go with the judgement of the whole, dimension by dimension."""
+    table = asked.correlations(desk, scope, instrument, found)
+    markup.section(
+        _("What goes with overall satisfaction"),
+        _("correlation with the overall judgement; Fisher's 95 % interval"),
+    )
+    if table is None:
+        text = _("No question of the kind `overall` is asked. Add one to the instrument to see it.")
+        markup.note(text)
+        return
+    measures = table["measure"].unique(maintain_order=True).to_list()
+    heads = [Column(_("Dimension")), Column("n", "number")]
+    for measure in measures:
+        heads += [Column(_(MEASURES[measure]), "number"), Column("")]
+    names = table["dimension"].unique(maintain_order=True)
+    rows = [_correlation_row(desk, instrument, of, table.filter(dimension=of)) for of in names]
+    markup.show_table(heads, rows, _("What goes with overall satisfaction"))
+    markup.note(
+        _(
+            "Both columns are about the same respondents. Where perceptions go with the judgement as closely "
+            "as gaps do, asking for expectations foretells it no better; it still says what to mend."
+        )
+    )
+
+
+def _correlation_row(desk: Desk, instrument: Instrument, of: str, rows: pl.DataFrame) -> list[str]:
+    texts = [dimension(desk, instrument, of), desk.show.count(rows["n"][0])]
+    for row in rows.iter_rows(named=True):
+        texts += [_decimal(desk, row["correlation"]), between(desk.show, row)]
+    return texts
 
 
 def _items(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) -> None:

@@ -71,6 +71,7 @@ def test_the_response_rate_counts_the_silent(opened, answers):
         ("Service quality", "Items"),
         ("Scores", "Other scores"),
         ("Reliability", "Odd answers"),
+        ("Reliability", "What goes with overall satisfaction"),
         ("Complaints", "After a problem"),
         ("Priorities", "from minimum to desired"),
         ("Feeling and orders", "Who answered"),

@@ -5,10 +5,18 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 import pytest
+import scipy
 
 from metrics.answers import read_answers
-from metrics.instruments import Dimension, Instrument, Scale
-from metrics.reliability import cronbach_alpha, difference_reliability, item_analysis, reliability
+from metrics.instruments import Dimension, Instrument, Question, Scale
+from metrics.reliability import (
+    cronbach_alpha,
+    difference_reliability,
+    fisher_interval,
+    item_analysis,
+    overall_correlations,
+    reliability,
+)
 
 ATTITUDE = """43 51 30 39 61 92 45 63 64 51 54 63 73 47 71 70 68 69 76 86 48 61 63 45 47 54 84 35 81 78 56
 66 71 83 47 43 55 49 44 54 49 34 58 67 42 56 66 68 35 71 75 50 55 70 66 41 72 82 72 67 71 83 31 67 61 45 47
@@ -23,12 +31,38 @@ def attitude():
     return np.array(ATTITUDE.split(), float).reshape(30, 7)
 
 
-def test_attitude_survey():
-    """alpha 0.84314277, interval 0.739 to 0.916."""
-    alpha = cronbach_alpha(attitude())
-    assert alpha.value == pytest.approx(0.84314277, abs=1e-6)
-    assert (alpha.lower, alpha.upper) == pytest.approx((0.739, 0.916), abs=5e-4)
-    assert (alpha.n, alpha.k) == (30, 7)
+def with_a_gap():
+    """The same, where the fourth department did not answer the third question."""
+    items = attitude()
+    items[3, 2] = np.nan
+    return items
+
+
+@pytest.mark.parametrize(
+    ("items", "level", "value", "bounds"),
+    [
+        (attitude(), 0.95, 0.8431427695647599, (0.739, 0.916)),
+        (attitude(), 0.9, 0.8431427695647599, (0.760, 0.907)),
+        (attitude()[:, [0, 1, 3]], 0.95, 0.865747327600317, (0.754, 0.932)),
+        (attitude()[:, [0, 1, 3]], 0.9, 0.865747327600317, (0.777, 0.924)),
+        (with_a_gap(), 0.95, 0.8446525680776329, (0.740, 0.918)),
+    ],
+)
+def test_alpha_equals_that_of_pingouin(items, level, value, bounds):
+    """Oracle: what `pingouin.cronbach_alpha(DataFrame(items).dropna(), ci=level)` prints.
+
+    pingouin 0.7.0 on pandas 3.1.1 and numpy 2.4.6; it rounds intervals to three digits. Its five packages
+    are no dependency, so that its figures stand here. With `nan_policy="listwise"` instead of `dropna` it
+    counts those whom it left out, and prints 0.742 to 0.917 for the last.
+    """
+    alpha = cronbach_alpha(items, level)
+    assert alpha.value == pytest.approx(value, rel=1e-12)
+    assert (alpha.lower, alpha.upper) == pytest.approx(bounds, abs=5.001e-4)
+
+
+def test_alpha_counts_respondents_and_items():
+    assert cronbach_alpha(attitude())[3:] == (30, 7)
+    assert cronbach_alpha(with_a_gap())[3:] == (29, 7)
 
 
 def test_alpha_is_blind_to_unit_and_origin():
@@ -50,6 +84,72 @@ def test_reliability_of_a_difference():
     assert difference_reliability(0.8, 0.8, 0.5) == pytest.approx(0.60)
     assert difference_reliability(0.9, 0.9, 0.9) == pytest.approx(0.0)
     assert difference_reliability(1, 1, 1) is None
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95])
+def test_the_interval_of_a_correlation_equals_that_of_scipy(level):
+    """Oracle: `scipy.stats.pearsonr(x, y).confidence_interval`, which takes Fisher's transformation too."""
+    x, y = attitude()[:, 0], attitude()[:, 1]
+    theirs = scipy.stats.pearsonr(x, y)
+    ours = fisher_interval(x, y, level)
+    assert ours["correlation"] == pytest.approx(theirs.statistic)
+    assert (ours["lower"], ours["upper"]) == pytest.approx(tuple(theirs.confidence_interval(level)))
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_no_interval_of_a_correlation_of_three(n):
+    assert fisher_interval(np.arange(n) * 1.0, np.arange(n) ** 2.0)["lower"] is None
+
+
+def test_no_correlation_with_what_does_not_vary():
+    assert fisher_interval(np.ones(9), np.arange(9.0))["correlation"] is None
+    assert fisher_interval(np.arange(9.0), np.arange(9.0))["upper"] == pytest.approx(1)
+
+
+def judged(gaps_matter):
+    """300 respondents, two dimensions of one item, judged by their gaps or by what they perceived."""
+    random = np.random.default_rng(3)
+    expected, perceived = random.integers(1, 8, (300, 2)), random.integers(1, 8, (300, 2))
+    base = (perceived - expected if gaps_matter else perceived).mean(axis=1)
+    overall = np.clip(np.round(4 + 0.5 * (base - base.mean()) + random.normal(0, 0.4, 300)), 1, 7)
+    instrument = Instrument(
+        name="two",
+        label="Two",
+        scale=Scale(min=1, max=7),
+        dimensions={name: Dimension(label=name, items=(f"{name}1",)) for name in "ab"},
+        questions={"overall": Question(label="Overall", kind="overall")},
+    )
+    columns = {("a1", "expectation"): expected[:, 0], ("b1", "expectation"): expected[:, 1]}
+    columns |= {("a1", "perception"): perceived[:, 0], ("b1", "perception"): perceived[:, 1]}
+    columns[("overall", "score")] = overall
+    rows = [
+        {"response_id": f"{at:03}", "item": item, "part": part, "score": float(score)}
+        for (item, part), scores in columns.items()
+        for at, score in enumerate(scores)
+        if (at, item, part) != (0, "a1", "expectation")
+    ]
+    long = pl.DataFrame(rows).with_columns(
+        customer_id=pl.lit(None, pl.String),
+        answered_at=pl.lit(datetime(2026, 1, 1, tzinfo=UTC)),
+        instrument=pl.lit("two"),
+        weight=pl.lit(None, pl.Float64),
+    )
+    return read_answers(long.lazy(), instrument), perceived, expected, overall
+
+
+@pytest.mark.parametrize("gaps_matter", [True, False])
+def test_perceptions_and_gaps_against_the_judgement_of_the_whole(gaps_matter):
+    """Oracle: scipy over the same respondents; the first gave no expectation of a, so neither side counts."""
+    given, perceived, expected, overall = judged(gaps_matter)
+    table = overall_correlations(given, "overall")
+    assert table["n"].to_list() == [299, 299, 300, 300, 299, 299]
+    for row in table.filter(pl.col("dimension") == "overall").iter_rows(named=True):
+        side = (perceived - expected if row["measure"] == "gap" else perceived)[1:].mean(axis=1)
+        theirs = scipy.stats.pearsonr(side, overall[1:])
+        bounds = tuple(theirs.confidence_interval(0.95))
+        assert (row["correlation"], row["lower"], row["upper"]) == pytest.approx((theirs.statistic, *bounds))
+    seen, gap = table.filter(pl.col("dimension") == "overall")["correlation"]
+    assert (gap > seen) == gaps_matter
 
 
 def answers(turned):

@@ -141,10 +141,9 @@ class _Layout:
 
     def _odd_lines(self) -> tuple[int, pl.Series]:
         """The number of lines below the header, and the places of those without the one clean shape."""
-        lines = pl.scan_lines(self.text.path, row_index_name="at", glob=False).slice(self.top)
-        odd = ~self._is_clean(pl.col("line"))
-        found = lines.select(n=pl.len(), odd=pl.col("at").filter(odd).implode()).collect()
-        return found["n"].item(), found["odd"].item()
+        lines = pl.scan_lines(self.text.path, glob=False).slice(self.top)
+        odd = lines.select(~self._is_clean(pl.col("line"))).collect().to_series()  # one bit a line
+        return len(odd), odd.arg_true()
 
     def _is_clean(self, line: pl.Expr) -> pl.Expr:
         width = len(self.names)
@@ -182,7 +181,7 @@ class _Layout:
         ):
             next(islice(source, self.top, self.top), None)
             mending = _Mending(self, copy)
-            mending.run(source, [at - self.top for at in odd.to_list()], count)
+            mending.run(source, odd.to_list(), count)
         frame = self._scan(target, 0, '"')
         if mending.rejected:
             frame = frame.filter(pl.col(self.names[0]).ne_missing(_MARK))

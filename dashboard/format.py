@@ -161,7 +161,9 @@ class Formatter:
             case "count":
                 return str(format_compact_decimal(Decimal(str(value)), locale=self.locale, fraction_digits=1))
             case _:
-                return self.decimal(value, 0 if float(value).is_integer() else 2)
+                return self.decimal(
+                    value, next(n for n in range(3) if n == 2 or round(float(value), n) == value)
+                )
 
     def day(self, day: date) -> str:
         """A date with the month named: `30 Jun 2026`, in the order of the locale."""

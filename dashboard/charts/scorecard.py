@@ -110,7 +110,7 @@ def _labels(moves: Sequence[Move]) -> list[dict[str, Any]]:
     labels: list[dict[str, Any]] = []
     taken: list[tuple[float, float]] = []
     for move in best:
-        near = any(abs(move.expected - y) < 0.055 * span and abs(move.feasible - x) < 0.08 for x, y in taken)
+        near = any(abs(move.expected - y) < 0.055 * span and abs(move.feasible - x) < 0.16 for x, y in taken)
         if near:
             continue
         taken.append((move.feasible, move.expected))

@@ -82,7 +82,9 @@ def _figures(desk: Desk, scope: Scope, rows: pl.DataFrame, horizon: Horizon) -> 
             Stated(
                 _("Predicted value"),
                 show.value(value, "money"),
-                _("95 %: {range}").format(range=_range(desk, total["value_lower"], total["value_upper"])),
+                _("not discounted; 95 %: {range}").format(
+                    range=_range(desk, total["value_lower"], total["value_upper"])
+                ),
             ),
             Stated(
                 _("Per customer"),

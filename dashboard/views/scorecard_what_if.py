@@ -156,7 +156,12 @@ def _columns() -> dict[str, Any]:
     number = st.column_config.NumberColumn
     return {
         "label": st.column_config.TextColumn(_("Driver"), pinned=True),
-        "basis": st.column_config.SelectboxColumn(_("Basis"), options=list(words.BASES), required=True),
+        "basis": st.column_config.SelectboxColumn(
+            _("Basis"),
+            options=list(words.BASES),
+            format_func=lambda name: _(words.BASES[name]),
+            required=True,
+        ),
         "target": number(_("Own target"), help=_("Makes the target one that is set by hand"), min_value=0.0),
         "achievable": number(_("Can be closed"), **share),
         "probability": number(_("Chance"), **share),

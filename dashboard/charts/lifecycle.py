@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -45,7 +46,13 @@ def balance(
     high = float(np.maximum(stacked, 0).sum(axis=0).max())
     scale = value_ticks(low, high or 1.0, tick)
     scale["range"][0] = max(scale["range"][0], low - 0.07 * (high - low))
-    frame = layout(height, left=label_room(scale["ticktext"]), right=16, top=46, bottom=40)
+    frame = layout(
+        height,
+        left=label_room(scale["ticktext"]),
+        right=16,
+        top=6 + 20 * math.ceil(len(layers) / 2),
+        bottom=40,
+    )
     at = spread(len(periods))
     frame["barmode"] = "relative"
     frame["bargap"] = 0.25
@@ -57,7 +64,7 @@ def balance(
         "ticktext": [periods[position] for position in at],
         "tickangle": 0,
     }
-    frame["showlegend"] = True  # the room above holds two rows of names: on a phone they need both
+    frame["showlegend"] = True  # on a phone two names stand in a row: the room above holds them all
     frame["legend"] = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}}
     traces = [
         {

@@ -159,7 +159,8 @@ def _columns() -> dict[str, Any]:
         "basis": st.column_config.SelectboxColumn(
             _("Basis"),
             options=list(words.BASES),
-            format_func=lambda name: _(words.BASES[name]),
+            format_func=lambda name: _(words.BASES[str(name)]),
+            width="medium",
             required=True,
         ),
         "target": number(_("Own target"), help=_("Makes the target one that is set by hand"), min_value=0.0),

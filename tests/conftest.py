@@ -43,6 +43,14 @@ REAL_DATA = (
 )
 
 
+if find_spec("hypothesis"):
+    from hypothesis import settings
+
+    # A property is slow where the machine is busy, and no less true.
+    settings.register_profile("rapport", deadline=None)
+    settings.load_profile("rapport")
+
+
 def _absent_tools(path: Path) -> list[str]:
     """The modules that a test file imports and that are not installed."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))

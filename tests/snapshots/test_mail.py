@@ -32,6 +32,12 @@ class Server:
         self.port = self.server.sockets[0].getsockname()[1]
         self.ready.set()
         self.loop.run_forever()
+        # Closed where it ran: the browser tests keep another loop running in the main thread.
+        self.server.close()
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.loop.run_until_complete(asyncio.sleep(0.05))
+        self.loop.close()
 
     async def _talk(self, reader, writer):
         async def say(text):
@@ -60,12 +66,6 @@ class Server:
     def stop(self):
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(5)
-        self.server.close()
-        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-        for task in asyncio.all_tasks(self.loop):
-            task.cancel()
-        self.loop.run_until_complete(asyncio.sleep(0.05))
-        self.loop.close()
 
 
 @pytest.fixture

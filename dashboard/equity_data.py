@@ -96,8 +96,13 @@ def contributions(desk: Desk, scope: Scope) -> pl.DataFrame:
     return desk.kept(question, lambda: contribution(marts(desk, scope), found))
 
 
-def lists(desk: Desk, scope: Scope, line: str) -> pl.DataFrame:
-    """The customers behind a line of the statement, the largest revenue of all time first."""
+def lists(
+    desk: Desk, scope: Scope, line: str, segment: tuple[str, str] | None = None, back: int = 0
+) -> pl.DataFrame:
+    """The customers behind a line of the statement of a year, the largest revenue of all time first.
+
+    `segment`: only those with one value of an attribute; `back`: so many years earlier.
+    """
     kinds = {
         "opening": pl.col("before"),
         "lost": pl.col("before") & ~pl.col("now"),
@@ -106,12 +111,18 @@ def lists(desk: Desk, scope: Scope, line: str) -> pl.DataFrame:
         "closing": pl.col("now"),
     }
     in_the_year = () if line == "lost" else ("orders", "net_amount", "margin")
-    found = year(desk, scope).people.filter(kinds[line]).select("customer", *in_the_year)
+    chosen = year(desk, scope, back) if segment is None else _of(desk, year(desk, scope, back), segment)
+    found = chosen.people.filter(kinds[line]).select("customer", *in_the_year)
     people = desk.whole.frame("customer_summary").select(
         "customer", "last_order_on", net_ever="net_amount", orders_ever="orders"
     )
     joined = found.join(people, on="customer", how="left", maintain_order="left")
     return with_ids(desk, joined.sort("net_ever", "customer", descending=[True, False], nulls_last=True))
+
+
+def _of(desk: Desk, found: Year, segment: tuple[str, str]) -> Year:
+    attribute, value = segment
+    return found.of(segments(desk.whole, attribute).filter(pl.col("segment") == value)["customer"])
 
 
 def channels(desk: Desk, scope: Scope, discount: float) -> pl.DataFrame:

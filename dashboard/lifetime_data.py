@@ -256,6 +256,24 @@ def in_class(rows: pl.DataFrame, edges: Sequence[float], at: int) -> pl.DataFram
     return rows.filter(pl.col("value") >= low, pl.col("value") < high)
 
 
+def in_segment(rows: pl.DataFrame, by: str, value: str) -> pl.DataFrame:
+    """The rows of one value of an attribute, or of one year of COHORT."""
+    return rows.filter(_split(by) == value)
+
+
+def segments_of(desk: Desk, rows: pl.DataFrame, by: str) -> list[str]:
+    """The values of an attribute, in its own order, or the years of COHORT."""
+    known = desk.attributes.get(by)
+    return (
+        list(known) if known else rows.select(_split(by)).to_series().drop_nulls().unique().sort().to_list()
+    )
+
+
+def _split(by: str) -> pl.Expr:
+    column = pl.col("first_order_on").dt.year() if by == COHORT else pl.col(by)
+    return column.cast(pl.String).alias(by)
+
+
 def totals(desk: Desk, scope: Scope, horizon: Horizon, by: str | None = None) -> pl.DataFrame:
     """Predicted totals with 95 % intervals, for all or by an attribute or COHORT; see `segment_intervals`."""
     question = f"lifetime totals {horizon} {by} {sorted(scope.attributes)}"
@@ -268,9 +286,7 @@ def _totals(desk: Desk, found: Outlook, horizon: Horizon, by: str | None) -> pl.
     rows = found.histories
     if by is not None:
         people = desk.whole.frame("customer_summary")
-        year = pl.col("first_order_on").dt.year().cast(pl.String).alias(COHORT)
-        column = year if by == COHORT else pl.col(by).cast(pl.String)
-        rows = rows.join(people.select("customer", column), on="customer", how="left").drop_nulls(by)
+        rows = rows.join(people.select("customer", _split(by)), on="customer", how="left").drop_nulls(by)
     return segment_intervals(rows, found.purchases, found.spend, found.terms(horizon), by=by, draws=_DRAWS)
 
 

@@ -18,7 +18,8 @@ from dashboard import sheet
 class Column:
     """A column of a table. `kind`: empty for short texts, `number`, `code`, `wide` for our sentences.
 
-    `customer` holds ids of customers, each a link to the page on that one.
+    `customer` holds ids of customers, each a link to the page on that one; `opens` holds buttons, see
+    `dashboard.parts.opening_table`.
     """
 
     title: str
@@ -154,5 +155,7 @@ def _cell(column: Column, cell: str) -> str:
         case "customer" if cell.strip():
             address = f"customers?customers.id={quote(cell, safe='')}"
             return f'<a href="{escape(address)}" target="_self">{escape(cell)}</a>'
+        case "opens":
+            return f'<button type="button" data-cell="{escape(cell)}">{escape(cell)}</button>'
         case _:
             return escape(cell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 import streamlit as st
 
@@ -14,14 +15,18 @@ from dashboard.parts import markup, states
 from dashboard.parts.figure_row import Stated, figure_row
 from dashboard.parts.kpi_row import sentence
 from dashboard.parts.markup import Column
+from dashboard.parts.opening_table import opening_table
 from dashboard.state import Scope
 from dashboard.text import gettext as _
+from dashboard.views.equity_statement import year_customers
 from metrics.budget import Budget, EquityTest, Response
 from metrics.equity_drivers import Measured
 from metrics.equity_scenarios import break_even_cost
 from metrics.equity_years import CHANNEL
 from metrics.reasons import FrameProblem, Reason
 from metrics.selection import Missing
+
+WON: Final = "equity.won"
 
 
 def render(desk: Desk, scope: Scope, found: Measured) -> None:
@@ -58,14 +63,39 @@ def _channels(desk: Desk, scope: Scope, terms: asked.Terms) -> None:
         _channel(desk, row, lives.get(row["channel"], Reason("no_customers", _("no customers"))))
         for row in table.iter_rows(named=True)
     ]
-    markup.show_table(heads, rows, _("Payback by channel"))
+    opening_table(heads, rows, _("Payback by channel"), key="equity.channels", opens=_open)
     markup.note(
         _(
             "Worth in a year: margin of the twelve months after the first order, discounted by month; a "
             "channel that costs more has not paid back. May cost, over a life: the break-even acquisition "
-            "cost, margin times (1 + i) / (1 + i - r) with the channel's own margin and retention."
+            "cost, margin times (1 + i) / (1 + i - r) with the channel's own margin and retention. Choose a "
+            "channel to see the customers that it won."
         )
     )
+    _won(desk, scope, table["channel"].to_list())
+
+
+def _open(value: str) -> None:
+    st.session_state[WON] = value
+
+
+def _won(desk: Desk, scope: Scope, names: list[str]) -> None:
+    """The customers that the chosen channel won."""
+    if st.session_state.get(WON) not in names:
+        st.session_state[WON] = None
+    name = st.selectbox(
+        _("Customers won by"),
+        names,
+        index=None,
+        placeholder=_("Choose a channel"),
+        key=WON,
+        bind="query-params",
+        width=260,
+    )
+    if name is not None:
+        rows = asked.lists(desk, scope, "new", (CHANNEL, name), back=1)
+        title = _("Customers won by {channel}").format(channel=name)
+        year_customers(desk, rows, f"equity.won-{name}", "customers-won", title)
 
 
 def _channel(desk: Desk, row: Mapping[str, object], life: Measured | Reason) -> list[str]:

@@ -21,9 +21,11 @@ from dashboard.parts import filter_bar, markup, states
 from dashboard.parts.chart_card import Card, chart_card
 from dashboard.parts.kpi_row import sentence
 from dashboard.parts.markup import Column
+from dashboard.parts.opening_table import opening_table
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
+from dashboard.views.equity_statement import year_customers
 from metrics.definitions import Unit
 from metrics.equity import Drivers, customer_equity, elasticities
 from metrics.equity import tornado as swings
@@ -65,6 +67,8 @@ def render(desk: Desk, scope: Scope, found: Measured) -> None:
             _drivers(desk, chosen)
     if attribute:
         _segments(desk, scope, attribute, asked.Terms.of(found))
+    if attribute and value:
+        _customers(desk, scope, attribute, value)
 
 
 def choose_segment(desk: Desk) -> tuple[str | None, str | None]:
@@ -220,13 +224,26 @@ def _segments(desk: Desk, scope: Scope, attribute: str, terms: asked.Terms) -> N
         Column(_("1 % margin"), "number"),
     ]
     rows = [_segment(desk, value, each) for value, each in asked.by(desk, scope, attribute, terms).items()]
-    markup.show_table(heads, rows, _("Segments"))
+    opening_table(heads, rows, _("Segments"), key=f"equity.segments.{attribute}", opens=_open)
     markup.note(
         _(
-            "1 % retention and 1 % margin: by how much one existing customer's value rises. Acquisition cost "
-            "is the channel's own where spending is split by channel, else the same for all."
+            "Choose a segment for its drivers above and its customers below. 1 % retention and 1 % margin: by "
+            "how much one existing customer's value rises. Acquisition cost is the channel's own where "
+            "spending is split by channel, else the same for all."
         )
     )
+
+
+def _open(value: str) -> None:
+    st.session_state[SEGMENT] = value
+
+
+def _customers(desk: Desk, scope: Scope, attribute: str, value: str) -> None:
+    """The customers whom the drivers of a segment are measured on."""
+    title = _("Customers of {segment}").format(segment=value)
+    markup.section(title, _("who ordered in the year"))
+    rows = asked.lists(desk, scope, "closing", (attribute, value))
+    year_customers(desk, rows, f"equity.segment-{attribute}-{value}", f"customers-{attribute}", title)
 
 
 def _segment(desk: Desk, value: str, found: Measured | Reason) -> list[str]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 import numpy as np
+import polars as pl
 import streamlit as st
 
 from dashboard import equity_data as asked
@@ -207,12 +208,19 @@ def _customers(desk: Desk, scope: Scope, year: YearStatement) -> None:
         width=420,
     )
     line = chosen or "lost"
+    year_customers(
+        desk, asked.lists(desk, scope, line), f"equity.customers-{line}", f"customers-{line}", _(LISTS[line])
+    )
+
+
+def year_customers(desk: Desk, rows: pl.DataFrame, key: str, file: str, label: str) -> None:
+    """Customers with what they brought in a year and ever; `rows` are those of `equity_data.lists`."""
     customer_list(
         desk,
-        asked.lists(desk, scope, line),
-        key=f"equity.customers-{line}",
-        file=f"customers-{line}",
-        label=_(LISTS[line]),
+        rows,
+        key=key,
+        file=file,
+        label=label,
         names={
             "orders": _("Orders in the year"),
             "net_amount": _("Revenue in the year"),

@@ -27,7 +27,9 @@ from dashboard.views.lifetime_predictions import (
     GROUP,
     GROUPS,
     MEANINGS,
+    SEGMENT,
     basis,
+    choose_split,
     class_names,
     list_key,
 )
@@ -44,7 +46,7 @@ UNITS: Final[Mapping[str, Unit]] = {
     **dict.fromkeys(("value", "residual_value", "value_before", "change", "expected_spend"), "money"),
     "expected_orders": "score",
 }
-HIDDEN: Final = ("p_alive_later", "expected_spend", "first_order_on")
+HIDDEN: Final = ("expected_spend", "first_order_on")
 
 
 def render(desk: Desk, scope: Scope, found: Outlook, horizon: Horizon) -> None:
@@ -92,6 +94,7 @@ def _so_far(desk: Desk, rows: pl.DataFrame) -> None:
 
 def _valuable(desk: Desk, found: Outlook, horizon: Horizon, rows: pl.DataFrame) -> None:
     edges = asked.value_edges(rows["value"].drop_nulls())
+    rows = _of_segment(desk, rows)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         group = st.segmented_control(
             _("Group"),
@@ -131,9 +134,30 @@ def _valuable(desk: Desk, found: Outlook, horizon: Horizon, rows: pl.DataFrame) 
     markup.note(
         _(
             "Next order by: even odds that the customer, if still there, orders by that day; empty when more "
-            "likely gone. The intervals are simulated for the rows on the page and are undiscounted."
-        )
+            "likely gone. P(alive) at the end: still there on {day}. The intervals are simulated for the "
+            "rows on the page and are undiscounted."
+        ).format(day=desk.show.day(found.terms(horizon).ends[-1]))
     )
+
+
+def _of_segment(desk: Desk, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the segment that is chosen here, or by a click on its row of the predictions."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        by = choose_split(desk, label="collapsed")
+        known = asked.segments_of(desk, rows, by)
+        if st.session_state.get(SEGMENT) not in known:
+            st.session_state[SEGMENT] = None
+        value = st.selectbox(
+            _("Segment"),
+            known,
+            index=None,
+            placeholder=_("Any segment"),
+            key=SEGMENT,
+            bind="query-params",
+            label_visibility="collapsed",
+            width=220,
+        )
+    return rows if value is None else asked.in_segment(rows, by, value)
 
 
 def _moving(desk: Desk, scope: Scope, horizon: Horizon, *, falling: bool) -> None:
@@ -177,6 +201,7 @@ def _column(name: str, dtype: pl.DataType) -> Column:
         "customer_id": _("Customer"),
         "p_alive": _("P(alive)"),
         "p_alive_before": _("P(alive) before"),
+        "p_alive_later": _("P(alive) at the end"),
         "p_order": _("Will order"),
         "value": _("Predicted value"),
         "value_before": _("Value before"),

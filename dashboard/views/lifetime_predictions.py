@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal
 
 import polars as pl
 import streamlit as st
@@ -22,6 +22,7 @@ from dashboard.parts import filter_bar, markup
 from dashboard.parts.chart_card import Card, chart_card
 from dashboard.parts.figure_row import Stated, figure_row
 from dashboard.parts.markup import Column
+from dashboard.parts.opening_table import opening_table
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later, ngettext
@@ -29,6 +30,7 @@ from dashboard.text import later, ngettext
 GROUP: Final = "lifetime.group"
 BY: Final = "lifetime.by"
 CLASS: Final = "lifetime.class"
+SEGMENT: Final = "lifetime.segment"
 SECTION: Final = "lifetime.section"
 GROUPS: Final[Mapping[str, str]] = {
     "keep": later("Keep"),
@@ -169,6 +171,7 @@ def _open_class(_trace: int, at: int) -> None:
     """A click on a bar lists the customers of its class."""
     st.session_state[SECTION] = "customers"
     st.session_state[CLASS] = at
+    st.session_state[SEGMENT] = None
 
 
 def _open_customer(drawn: pl.DataFrame, trace: int, at: int) -> None:
@@ -176,8 +179,16 @@ def _open_customer(drawn: pl.DataFrame, trace: int, at: int) -> None:
     group = list(GROUPS)[trace]
     st.session_state[SECTION] = "customers"
     st.session_state[GROUP] = group
-    st.session_state[CLASS] = None
+    st.session_state[CLASS] = st.session_state[SEGMENT] = None
     st.session_state[f"{list_key(group)}.search"] = drawn.filter(pl.col("group") == group)["customer_id"][at]
+
+
+def _open_segment(value: str) -> None:
+    """A click on a row lists the customers of its segment; what they are split by stays chosen."""
+    st.session_state[SECTION] = "customers"
+    st.session_state[BY] = st.session_state[BY]
+    st.session_state[SEGMENT] = value
+    st.session_state[GROUP] = st.session_state[CLASS] = None
 
 
 def list_key(group: str | None) -> str:
@@ -242,16 +253,7 @@ def _points(desk: Desk, rows: pl.DataFrame) -> Points:
 def _segments(desk: Desk, scope: Scope, horizon: Horizon) -> None:
     """Totals by an attribute or by the year of the first order, with intervals."""
     markup.section(_("By segment"), _("Predicted totals with 95 % intervals; means allow comparison"))
-    options = [*filter_bar.MAIN, *(name for name in desk.attributes if name not in filter_bar.MAIN)]
-    options = [*(name for name in options if name in desk.attributes), COHORT]
-    by = st.selectbox(
-        _("Split by"),
-        options,
-        format_func=lambda name: _("Year of first order") if name == COHORT else filter_bar.heading(name),
-        key=BY,
-        bind="query-params",
-        width=240,
-    )
+    by = choose_split(desk)
     table = asked.totals(desk, scope, horizon, by)
     heads = [
         Column(_("Segment")),
@@ -263,13 +265,28 @@ def _segments(desk: Desk, scope: Scope, horizon: Horizon) -> None:
         Column(_("95 % interval")),
     ]
     rows = [_segment(desk, row, by) for row in table.iter_rows(named=True)]
-    markup.show_table(heads, rows, _("By segment"))
+    opening_table(heads, rows, _("By segment"), key=f"lifetime.segments.{by}", opens=_open_segment)
     markup.note(
         _(
-            "Totals are not discounted, the values of single customers are. The section Customers finds "
-            "those of a segment by its name."
+            "Totals are not discounted, the values of single customers are. Choose a segment to see its "
+            "customers."
         )
     )
+
+
+def choose_split(desk: Desk, label: Literal["visible", "collapsed"] = "visible") -> str:
+    """What customers are split by: an attribute, or COHORT."""
+    names = [*filter_bar.MAIN, *(name for name in desk.attributes if name not in filter_bar.MAIN)]
+    by = st.selectbox(
+        _("Split by"),
+        [*(name for name in names if name in desk.attributes), COHORT],
+        format_func=lambda name: _("Year of first order") if name == COHORT else filter_bar.heading(name),
+        key=BY,
+        bind="query-params",
+        width=240,
+        label_visibility=label,
+    )
+    return str(by)
 
 
 def _segment(desk: Desk, row: dict[str, float | None], by: str) -> list[str]:

@@ -7,7 +7,19 @@ import polars as pl
 import pytest
 
 from connectors.store import Store
-from dashboard.lifetime_data import class_counts, grouped, in_class, margin_rate, sampled, value_edges
+from dashboard import equity_data, lifetime_data
+from dashboard.equity_data import Terms
+from dashboard.lifetime_data import (
+    COHORT,
+    Horizon,
+    class_counts,
+    grouped,
+    in_class,
+    in_segment,
+    margin_rate,
+    sampled,
+    value_edges,
+)
 
 WHAT_IF = {"equity.section": "What if"}
 
@@ -111,6 +123,38 @@ def test_lines_of_the_statement_are_their_lists(open_page, texts):
     page = page.get_by_key("equity.line").set_value("closing").run()
     closing = said[said.index("Before marketing") + 1]
     assert f"{closing} customers" in texts(page)
+
+
+def test_rows_of_segments_open_as_many_customers_as_they_count(open_page):
+    """Every row of every segment table against the rows of the list that it opens."""
+    page, horizon, terms = open_page("lifetime"), Horizon(), Terms()
+    desk, scope = page.session_state["desk"], page.session_state["filters.scope"]
+    everybody = lifetime_data.values(desk, scope, horizon)
+    for by in (COHORT, "channel"):
+        table = lifetime_data.totals(desk, scope, horizon, by)
+        assert sorted(table[by]) == sorted(lifetime_data.segments_of(desk, everybody, by))
+        for name, count in table.select(by, "customers").iter_rows():
+            assert len(in_segment(everybody, by, name)) == count
+    for name, found in equity_data.by(desk, scope, "channel", terms).items():
+        assert len(equity_data.lists(desk, scope, "closing", ("channel", name))) == found.drivers.customers
+    for name, count in equity_data.channels(desk, scope, 0.1).select("channel", "customers").iter_rows():
+        assert len(equity_data.lists(desk, scope, "new", ("channel", name), back=1)) == count
+
+
+def test_a_chosen_segment_lists_its_customers(open_page, texts):
+    """What a click on a row chooses, as an address."""
+    where = {"lifetime.section": "Customers", "lifetime.by": "Channel", "lifetime.segment": "web"}
+    said = texts(open_page("lifetime", **where))
+    assert "P(alive) at the end" in said
+    assert said.count("web") == 25
+    said = texts(
+        open_page(
+            "equity", **{"equity.section": "What moves it", "equity.segment": "web", "equity.by": "Channel"}
+        )
+    )
+    assert "Customers of web" in said
+    said = texts(open_page("equity", **{"equity.section": "Budgets", "equity.won": "web"}))
+    assert "Revenue ever" in said
 
 
 def test_a_scenario_is_kept_compared_and_removed(open_page, texts, shop):

@@ -227,8 +227,8 @@ def _segments(desk: Desk, scope: Scope, attribute: str, terms: asked.Terms) -> N
     opening_table(heads, rows, _("Segments"), key=f"equity.segments.{attribute}", opens=_open)
     markup.note(
         _(
-            "Choose a segment for its drivers above and its customers below. 1 % retention and 1 % margin: by "
-            "how much one existing customer's value rises. Acquisition cost is the channel's own where "
+            "Choose a segment for its drivers above and its customers below. 1 % retention and 1 % margin: "
+            "by how much one existing customer's value rises. Acquisition cost is the channel's own where "
             "spending is split by channel, else the same for all."
         )
     )

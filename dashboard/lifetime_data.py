@@ -263,15 +263,12 @@ def in_segment(rows: pl.DataFrame, by: str, value: str) -> pl.DataFrame:
 
 def segments_of(desk: Desk, rows: pl.DataFrame, by: str) -> list[str]:
     """The values of an attribute, in its own order, or the years of COHORT."""
-    known = desk.attributes.get(by)
-    return (
-        list(known) if known else rows.select(_split(by)).to_series().drop_nulls().unique().sort().to_list()
-    )
+    years = rows.select(_split(by)).to_series().drop_nulls().unique().sort() if by == COHORT else ()
+    return [*desk.attributes.get(by, years)]
 
 
 def _split(by: str) -> pl.Expr:
-    column = pl.col("first_order_on").dt.year() if by == COHORT else pl.col(by)
-    return column.cast(pl.String).alias(by)
+    return (pl.col("first_order_on").dt.year() if by == COHORT else pl.col(by)).cast(pl.String).alias(by)
 
 
 def totals(desk: Desk, scope: Scope, horizon: Horizon, by: str | None = None) -> pl.DataFrame:

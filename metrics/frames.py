@@ -97,7 +97,8 @@ class Marts:
         more = [column for column in has if column in columns and column not in held.columns]
         if more:
             money = [units(pl.col(column)) for column in more if column in MONEY_COLUMNS]
-            loaded = rows.select(more).with_columns(money).collect()
+            # In one piece: columns cut differently would be copied to be alike at every look.
+            loaded = rows.select(more).with_columns(money).collect().rechunk()
             self.opened[key] = held = held.hstack(loaded) if held.columns else loaded
         return held.select(column for column in has if column in columns)
 

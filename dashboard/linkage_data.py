@@ -11,6 +11,7 @@ import polars as pl
 from dashboard import equity_data
 from dashboard import satisfaction_data as surveys
 from dashboard.desk import Desk
+from dashboard.retention_data import with_ids
 from dashboard.state import Scope
 from dashboard.text import later
 from metrics.gap_comparisons import respondent_gaps
@@ -119,6 +120,24 @@ def bands(desk: Desk, scope: Scope, felt: Felt, days: int) -> pl.DataFrame:
 def _banded(desk: Desk, scope: Scope, felt: Felt, days: int) -> pl.DataFrame:
     rows = behaviour(desk, scope, felt.instrument, days)
     return rows.with_columns(band=banded(rows[felt.code], edges(desk, scope, felt, days)))
+
+
+def in_band(desk: Desk, scope: Scope, felt: Felt, days: int, band: int) -> pl.DataFrame:
+    """The respondents of a band with what they felt and the days until their next order, the latest first."""
+    rows = _banded(desk, scope, felt, days).filter(pl.col("band") == band)
+    next_days = pl.when("observed").then("duration").alias("next_days")
+    return _listed(desk, rows.select("customer", "answered_on", pl.col(felt.code).alias("score"), next_days))
+
+
+def behind_slope(desk: Desk, scope: Scope, felt: Felt, days: int) -> pl.DataFrame:
+    """The respondents that the slope of a dimension rests on, and whether they ordered in time."""
+    found = link(desk, scope, felt.instrument, days)
+    rows = behaviour(desk, scope, felt.instrument, days).clear() if isinstance(found, Reason) else found.rows
+    return _listed(desk, rows.select("customer", "answered_on", pl.col(felt.code).alias("score"), "returned"))
+
+
+def _listed(desk: Desk, rows: pl.DataFrame) -> pl.DataFrame:
+    return with_ids(desk, rows.sort("answered_on", "customer", descending=[True, False]))
 
 
 def survival(desk: Desk, scope: Scope, felt: Felt, days: int) -> tuple[pl.DataFrame, float | None]:

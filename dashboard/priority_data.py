@@ -9,6 +9,7 @@ import polars as pl
 from dashboard.desk import Desk
 from dashboard.satisfaction_data import Wave, stamp
 from dashboard.state import Scope
+from metrics.answers import Answers
 from metrics.importance import (
     derived_importance,
     expected_importance,
@@ -18,11 +19,13 @@ from metrics.importance import (
 from metrics.instruments import Instrument
 from metrics.kano_features import kano_features
 from metrics.reasons import Reason
-from metrics.satisfaction import OVERALL, performance
+from metrics.satisfaction import OVERALL, dimension_scores, performance
 from metrics.survey_scores import importance_performance
 from metrics.tolerance import tolerance
 
 Basis = Literal["stated", "derived", "expected", "correlation"]
+Cross = Literal["data_mean", "median", "scale_mid"] | tuple[float, float]
+"""Where the quarters meet: a rule, or importance and performance of a point."""
 
 
 def _question(scope: Scope, instrument: Instrument, found: Wave) -> str:
@@ -35,7 +38,7 @@ def map_of(
     instrument: Instrument,
     found: Wave,
     basis: Basis,
-    centre: Literal["data_mean", "median", "scale_mid"],
+    centre: Cross,
 ) -> pl.DataFrame | Reason:
     """Importance and performance of dimensions, or of items, with their quarters; or why there is none."""
     question = f"importance {basis} {_question(scope, instrument, found)}"
@@ -81,6 +84,14 @@ def _performed(found: Wave, table: pl.DataFrame) -> pl.DataFrame:
     perceived = found.now.parts["perception"]
     means = [pl.Series(column).fill_nan(None).mean() for column in perceived.T]
     return table.with_columns(performance=pl.Series(means, dtype=pl.Float64))
+
+
+def perceptions(given: Answers, of: str) -> pl.Series:
+    """What each respondent perceives in a dimension, or of an item."""
+    seen, names = given.parts["perception"], list(given.instrument.dimensions)
+    if of in names:
+        return pl.Series(dimension_scores(given, seen)[:, names.index(of)]).fill_nan(None)
+    return pl.Series(seen[:, given.instrument.codes.index(of)]).fill_nan(None)
 
 
 def zone_table(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) -> pl.DataFrame:

@@ -7,13 +7,23 @@ from typing import Final
 
 from dashboard.desk import Desk
 from dashboard.format import MISSING, Formatter
-from dashboard.text import choice, ngettext
+from dashboard.text import choice, later, ngettext
 from dashboard.text import gettext as _
 from metrics.instruments import Instrument, Label
 from metrics.satisfaction import OVERALL
 
 SURE: Final = 0.05
 """The p-value below which a difference is called one."""
+
+CATEGORIES: Final[Mapping[str, str]] = {
+    "A": later("Attractive"),
+    "O": later("One-dimensional"),
+    "M": later("Must-be"),
+    "I": later("Indifferent"),
+    "R": later("Reverse"),
+    "Q": later("Questionable"),
+}
+"""Kano's categories."""
 
 
 def label(desk: Desk, text: Label) -> str:
@@ -29,6 +39,11 @@ def dimension(desk: Desk, instrument: Instrument, name: str) -> str:
 def item(desk: Desk, instrument: Instrument, code: str) -> str:
     """An item's wording, else its code."""
     return label(desk, instrument.items.get(code, code))
+
+
+def feature(desk: Desk, instrument: Instrument, name: str) -> str:
+    """A feature's label."""
+    return label(desk, instrument.features[name].label)
 
 
 def signed(show: Formatter, value: float | None, digits: int = 2) -> str:

@@ -30,11 +30,18 @@ def kano_features(answers: Answers) -> pl.DataFrame:
     return table
 
 
-def _feature(answers: Answers, name: str) -> dict[str, object]:
-    pair = answers.instrument.features[name]
+def respondent_categories(answers: Answers, feature: str) -> pl.Series:
+    """The category that each respondent gives a feature; null without an answer to both questions."""
+    pair = answers.instrument.features[feature]
     with_it, without = answers.single[pair.functional], answers.single[pair.dysfunctional]
     both = ~np.isnan(with_it) & ~np.isnan(without)
-    found = kano_category(with_it[both], without[both])
+    found = np.full(answers.n, None, dtype=object)
+    found[both] = kano_category(with_it[both], without[both])
+    return pl.Series("category", found, dtype=pl.String)
+
+
+def _feature(answers: Answers, name: str) -> dict[str, object]:
+    found = respondent_categories(answers, name)
     counts = {letter: int((found == letter).sum()) for letter in "AOMIRQ"}
     judged = kano(counts)
     strength = judged["strength"]

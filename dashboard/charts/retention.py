@@ -17,7 +17,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Curve:
-    """A line with its interval over ages; `steps` draws it as stairs, as survival curves are."""
+    """A line with its interval over ages; `id`, a point's place behind it, names what a click opens."""
 
     name: str
     x: Values
@@ -25,6 +25,7 @@ class Curve:
     lower: Values = field(default_factory=lambda: np.empty(0))
     upper: Values = field(default_factory=lambda: np.empty(0))
     notes: Sequence[str] = ()
+    id: str = ""
 
 
 def curves(
@@ -98,9 +99,21 @@ def _traces(line: Curve, colour: str, show: Show, steps: bool) -> list[dict[str,
             "line": {"color": colour, "width": 2.25, "shape": shape},
             "customdata": [f"{line.name}: {note}" for note in notes],
             "hovertemplate": "%{customdata}<extra></extra>",
+            **(_clickable(line) if line.id else {}),
         }
     )
     return traces
+
+
+def _clickable(line: Curve) -> dict[str, Any]:
+    """Marks that nobody sees, since Plotly lets points be chosen and not lines; it draws each id once."""
+    unseen = {"opacity": 0}
+    marks = {"mode": "lines+markers", "marker": {"size": 10, **unseen}}
+    return marks | {
+        "ids": [f"{line.id}|{at}" for at in range(len(line.x))],
+        "selected": {"marker": unseen},
+        "unselected": {"marker": unseen},
+    }
 
 
 def _pale(colour: str) -> str:

@@ -20,7 +20,7 @@ class Quarters:
     """Points by two sides. `corners` names the quarters: upper left, upper right, lower left, lower right.
 
     `cross` is where the quarters meet; `line` draws where both sides are equal, for sides on one scale;
-    `judged` colours the quarters by what is good.
+    `judged` colours the quarters by what is good; `ids` name what a click on a point opens.
     """
 
     names: Sequence[str]
@@ -32,6 +32,7 @@ class Quarters:
     axes: tuple[str, str]
     line: bool = False
     judged: bool = True
+    ids: Sequence[str] = ()
 
 
 def quarters(data: Quarters, across: Show, up: Show, alt: str, *, height: int = 430) -> Chart:
@@ -62,6 +63,7 @@ def quarters(data: Quarters, across: Show, up: Show, alt: str, *, height: int = 
         "hovertemplate": "%{customdata}<extra></extra>",
         "cliponaxis": False,
     }
+    points |= {"ids": list(data.ids)} if data.ids else {}
     return Chart({"data": [points], "layout": frame}, alt, height)
 
 
@@ -117,6 +119,7 @@ class Zones:
     perceived: Values
     notes: Sequence[str]
     words: tuple[str, str]
+    ids: Sequence[str] = ()
 
 
 def zones(data: Zones, show: Show, alt: str) -> Chart:
@@ -166,4 +169,5 @@ def zones(data: Zones, show: Show, alt: str) -> Chart:
         "hovertemplate": "%{customdata}<extra></extra>",
         "name": data.words[1],
     }
+    seen |= {"ids": list(data.ids)} if data.ids else {}
     return Chart({"data": [band, seen], "layout": frame}, alt, height)

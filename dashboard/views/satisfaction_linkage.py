@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import polars as pl
 import streamlit as st
-from numpy.typing import NDArray
 
 from dashboard import linkage_data as asked
 from dashboard.charts.layout import Chart
@@ -19,19 +17,20 @@ from dashboard.charts.satisfaction import Dots, dots
 from dashboard.desk import Desk
 from dashboard.format import MISSING
 from dashboard.linkage_data import GROUPS, Felt
-from dashboard.parts import markup, states
+from dashboard.parts import markup, respondents, states
 from dashboard.parts.chart_card import Card, chart_card
 from dashboard.parts.kpi_row import sentence
 from dashboard.parts.markup import Column
 from dashboard.state import Scope
-from dashboard.survey_words import between, dimension, is_sure, label, p_value
+from dashboard.survey_words import between, dimension, is_sure, p_value
 from dashboard.text import gettext as _
-from dashboard.views import satisfaction_quality
+from dashboard.views import satisfaction_bands, satisfaction_quality
+from dashboard.views.satisfaction_bands import felt_name
+from dashboard.views.satisfaction_respondents import name
 from metrics.instruments import Instrument
 from metrics.reasons import Reason
 
 DAYS: Final = (90, 30, 180, 365)
-POINTS: Final = 150
 Drawn = tuple[Card, Chart | None, str]
 
 
@@ -61,6 +60,7 @@ def render(desk: Desk, scope: Scope) -> None:
         _curves(desk, scope, felt, days)
     _dimensions(desk, scope, felt.instrument, days)
     _sample(desk, scope, felt.instrument, days)
+    satisfaction_bands.open_chosen(desk, scope, felt, days)
 
 
 def _choices(desk: Desk, known: list[Felt]) -> tuple[Felt, int]:
@@ -69,7 +69,7 @@ def _choices(desk: Desk, known: list[Felt]) -> tuple[Felt, int]:
         key = st.selectbox(
             _("What was felt"),
             list(names),
-            format_func=lambda name: _name(desk, names[name]),
+            format_func=lambda name: felt_name(desk, names[name]),
             key="satisfaction.felt",
             bind="query-params",
             width=340,
@@ -85,108 +85,13 @@ def _choices(desk: Desk, known: list[Felt]) -> tuple[Felt, int]:
     return names[key or known[0].key], days or DAYS[0]
 
 
-def _name(desk: Desk, felt: Felt) -> str:
-    survey = label(desk, felt.instrument.label)
-    if felt.is_gap:
-        text = _("Overall gap") if felt.instrument.has_gap else _("Overall perception")
-        return f"{text} \N{MIDDLE DOT} {survey}"
-    return f"{label(desk, felt.instrument.questions[felt.code].label)} \N{MIDDLE DOT} {survey}"
-
-
 def _curves(desk: Desk, scope: Scope, felt: Felt, days: int) -> None:
     left, right = st.columns(2)
     with left:
-        chart_card(*_survival(desk, scope, felt, days))
+        satisfaction_bands.draw_curves(desk, scope, felt, days)
     with right:
         chart_card(*_chance(desk, scope, felt, days))
-    _bands(desk, scope, felt, days)
-
-
-def _band_names(desk: Desk, scope: Scope, felt: Felt, days: int) -> list[str]:
-    edges = asked.edges(desk, scope, felt, days)
-    show = partial(desk.show.signed, digits=2) if felt.is_gap and felt.instrument.has_gap else _plain(desk)
-    if not edges:
-        return [_("all")]
-    inner = [
-        _("{low} to under {high}").format(low=show(low), high=show(high)) for low, high in pairwise(edges)
-    ]
-    return [
-        _("under {high}").format(high=show(edges[0])),
-        *inner,
-        _("{low} and more").format(low=show(edges[-1])),
-    ]
-
-
-def _plain(desk: Desk) -> partial[str]:
-    return partial(desk.show.axis, unit="score")
-
-
-def _survival(desk: Desk, scope: Scope, felt: Felt, days: int) -> Drawn:
-    """Kaplan-Meier curves of the time until the next order by band."""
-    table, p = asked.survival(desk, scope, felt, days)
-    names = _band_names(desk, scope, felt, days)
-    title = _("Time until the next order, by what was felt")
-    if is_sure(p):
-        title = _("Bands differ, but not in order of feeling") if _is_mixed(table) else _sooner(desk, table)
-    card = Card(
-        key="linkage-curves",
-        title=title,
-        note=_(
-            "share without an order by days since the answer \N{MIDDLE DOT} bands hold 95 % "
-            "\N{MIDDLE DOT} log-rank p {p}"
-        ).format(p=p_value(desk.show, p)),
-        definition={
-            _("Method"): _("Kaplan-Meier; who has not ordered yet counts for as long as was seen"),
-            _("Test"): _("log-rank: whether the bands share one curve"),
-        },
-        columns=[Column(_("Felt")), *(Column(h, "number") for h in (_("Day"), _("At risk"), _("Share")))],
-        rows=lambda: [
-            [names[row["by"]], str(row["duration"]), str(row["at_risk"]), desk.show.percent(row["survival"])]
-            for row in table.gather_every(max(1, len(table) // 60)).iter_rows(named=True)
-        ],
-        frame=lambda: table,
-    )
-    lines = [_line(names[band], part) for (band,), part in table.partition_by("by", as_dict=True).items()]
-    if max((len(line.x) for line in lines), default=0) < 3:
-        return card, None, _("A curve needs answers of different ages.")
-    low = max(0.0, min(float(np.nanmin(line.y)) for line in lines) - 0.05)
-    show = partial(desk.show.axis, unit="rate")
-    return card, curves(lines, show, lambda day: f"{day:g}", card.title, steps=True, low=low, high=1.0), ""
-
-
-def _line(name: str, part: pl.DataFrame) -> Curve:
-    """A band's curve over the first year, thinned to what a screen can show."""
-    year = part.filter(pl.col("duration").is_between(1, 365))
-    rows = year.gather_every(max(1, len(year) // POINTS))
-    share = rows["survival"]
-    days = np.concatenate([[0.0], rows["duration"].cast(pl.Float64).to_numpy()])
-    lower, upper = (_from_one(rows[bound].fill_null(share)) for bound in ("lower", "upper"))
-    return Curve(name, days, _from_one(share), lower, upper)
-
-
-def _from_one(values: pl.Series) -> NDArray[np.float64]:
-    """The values of a curve with the one at its start ahead."""
-    return np.concatenate([[1.0], values.to_numpy()])
-
-
-def _at(table: pl.DataFrame, day: int) -> list[float]:
-    parts = table.filter(pl.col("duration") <= day).group_by("by").agg(pl.col("survival").min()).sort("by")
-    return parts["survival"].to_list()
-
-
-def _is_mixed(table: pl.DataFrame) -> bool:
-    """Whether the bands do not lie in order."""
-    shares = _at(table, 90)
-    return shares not in (sorted(shares), sorted(shares, reverse=True))
-
-
-def _sooner(desk: Desk, table: pl.DataFrame) -> str:
-    shares = _at(table, 90)
-    low, high = (desk.show.percent(1 - shares[at], 0) for at in (0, -1))
-    words = _("{high} of the most satisfied order within 90 days, {low} of the least")
-    if shares[0] < shares[-1]:
-        words = _("Against expectation {low} of the least satisfied order within 90 days, {high} of the most")
-    return words.format(low=low, high=high)
+    satisfaction_bands.draw_table(desk, scope, felt, days)
 
 
 def _chance(desk: Desk, scope: Scope, felt: Felt, days: int) -> Drawn:
@@ -207,7 +112,7 @@ def _chance(desk: Desk, scope: Scope, felt: Felt, days: int) -> Drawn:
         note=_(
             "along {what}, orders, recency and value before held \N{MIDDLE DOT} n = {n} \N{MIDDLE DOT} {bend}"
         ).format(
-            what=_name(desk, felt).split(" \N{MIDDLE DOT} ", maxsplit=1)[0].lower(),
+            what=felt_name(desk, felt).split(" \N{MIDDLE DOT} ", maxsplit=1)[0].lower(),
             n=desk.show.count(found.n),
             bend=bend,
         ),
@@ -251,28 +156,6 @@ def _chance_chart(desk: Desk, table: pl.DataFrame, alt: str) -> Chart:
     return chart
 
 
-def _bands(desk: Desk, scope: Scope, felt: Felt, days: int) -> None:
-    table, show = asked.bands(desk, scope, felt, days), desk.show
-    names = _band_names(desk, scope, felt, days)
-    percent, money = partial(show.value, unit="rate"), partial(show.value, unit="money")
-    heads = [Column(_("Felt")), Column(_("Answers"), "number"), Column(_("Ordered again"), "number")]
-    heads += [Column(_("95 % interval")), Column(_("Spent each"), "number"), Column(_("95 % interval"))]
-    rows = [
-        [
-            names[row["band"]],
-            show.count(row["n"]),
-            percent(row["share"]),
-            f"{percent(row['lower'])} {_('to')} {percent(row['upper'])}",
-            money(row["spend"]),
-            f"{money(row['spend_lower'])} {_('to')} {money(row['spend_upper'])}",
-        ]
-        for row in table.iter_rows(named=True)
-    ]
-    words = _("within {days} days after the answer, as it is: nothing held constant").format(days=days)
-    markup.section(_("By what was felt"), words)
-    markup.show_table(heads, rows, _("By what was felt"))
-
-
 def _dimensions(desk: Desk, scope: Scope, instrument: Instrument, days: int) -> None:
     """Slopes of the dimensions beside what closing their gaps is worth."""
     if not instrument.dimensions:
@@ -287,7 +170,8 @@ def _dimensions(desk: Desk, scope: Scope, instrument: Instrument, days: int) -> 
         return
     left, right = st.columns(2)
     with left:
-        chart_card(*_slopes(desk, instrument, table, days))
+        card, chart, otherwise = _slopes(desk, instrument, table, days)
+        chart_card(card, chart, otherwise, respondents.of_chart(chart))
     with right:
         satisfaction_quality.draw(desk, scope, instrument, days)
 
@@ -326,7 +210,7 @@ def _slopes(desk: Desk, instrument: Instrument, table: pl.DataFrame, days: int) 
         frame=lambda: table,
     )
     data = Dots(
-        names=[dimension(desk, instrument, name) for name in table["term"]],
+        names=[dimension(desk, instrument, of) for of in table["term"]],
         values=table["slope"].to_numpy(),
         lower=table["lower"].to_numpy(),
         upper=table["upper"].to_numpy(),
@@ -341,6 +225,7 @@ def _slopes(desk: Desk, instrument: Instrument, table: pl.DataFrame, days: int) 
         ],
         beside=np.full(len(table), np.nan),
         words=("", ""),
+        ids=[name("slope", of) for of in table["term"]],
     )
     return card, dots(data, partial(show.signed, digits=2), card.title, zero=True), ""
 

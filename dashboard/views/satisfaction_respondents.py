@@ -1,7 +1,8 @@
 """The drawers of the satisfaction page: who gave the answers behind a figure that was clicked.
 
 A figure is named by its kind and what it is about, parts apart by bars: `item|RES10`,
-`dimension|24319|RES`, `segment|region|East|RES`, `question|24319|relationship|nps|9|10`.
+`dimension|24319|RES`, `zone|24319|zone_of_tolerance|RES`, `segment|region|East|RES`,
+`question|24319|relationship|nps|9|10`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ import polars as pl
 from dashboard import satisfaction_data as asked
 from dashboard.desk import Desk
 from dashboard.parts import respondents
+from dashboard.priority_data import perceptions
 from dashboard.state import Scope
-from dashboard.survey_words import answers, dimension, item, label
+from dashboard.survey_words import CATEGORIES, answers, dimension, feature, item, label
 from dashboard.text import gettext as _
 from metrics.answers import Answers
 from metrics.instruments import Instrument
+from metrics.kano_features import respondent_categories
 from metrics.satisfaction import OVERALL
+from metrics.tolerance import respondent_levels
 
 BAR: Final = "|"
 
@@ -40,6 +44,12 @@ def open_chosen(desk: Desk, scope: Scope, instrument: Instrument | None = None) 
             _dimension(desk, instrument, _answers(desk, scope, instrument, period), of)
         case "segment", [period, by, group, of] if instrument and _has(instrument, of):
             _segment(desk, instrument, _answers(desk, scope, instrument, period), by, group, of)
+        case "perceived", [period, of] if instrument and of in (*instrument.dimensions, *instrument.codes):
+            _perceived(desk, instrument, _answers(desk, scope, instrument, period), of)
+        case "zone", [period, survey, of]:
+            _zone(desk, scope, survey, period, of)
+        case "feature", [period, survey, of]:
+            _feature(desk, scope, survey, period, of)
         case "question", [period, survey, code, low, high]:
             _question(desk, scope, (survey, code), period, (float(low), float(high)))
 
@@ -87,6 +97,37 @@ def _question(
     title = label(desk, instrument.questions[of[1]].label)
     counted = score.is_between(*between).fill_null(value=False)
     _drawer(desk, title, given, counted, {"score": score}, {"score": _("Answer")})
+
+
+def _perceived(desk: Desk, instrument: Instrument, given: Answers, of: str) -> None:
+    seen = perceptions(given, of)
+    is_item = of in instrument.codes
+    title = (
+        f"{of} \N{MIDDLE DOT} {item(desk, instrument, of)}" if is_item else dimension(desk, instrument, of)
+    )
+    _drawer(desk, title, given, seen.is_not_null(), {"perception": seen}, {"perception": _("Perceived")})
+
+
+def _zone(desk: Desk, scope: Scope, survey: str, period: str, of: str) -> None:
+    instrument = desk.instruments.named.get(survey)
+    if instrument is None or of not in instrument.dimensions:
+        return
+    given = _answers(desk, scope, instrument, period)
+    levels = respondent_levels(given, of)
+    named = {"minimum": _("Minimum"), "desired": _("Desired"), "perception": _("Perceived")}
+    counted = levels["perception"].is_not_null()
+    _drawer(desk, dimension(desk, instrument, of), given, counted, levels.to_dict(), named)
+
+
+def _feature(desk: Desk, scope: Scope, survey: str, period: str, of: str) -> None:
+    instrument = desk.instruments.named.get(survey)
+    if instrument is None or of not in instrument.features:
+        return
+    given = _answers(desk, scope, instrument, period)
+    letters = respondent_categories(given, of)
+    told = letters.replace_strict({letter: _(words) for letter, words in CATEGORIES.items()}, default=None)
+    title, named = feature(desk, instrument, of), {"category": _("Category")}
+    _drawer(desk, title, given, letters.is_not_null(), {"category": told}, named)
 
 
 def _drawer(

@@ -94,6 +94,66 @@ def test_the_net_promoter_score_equals_sql(opened, texts, answers):
     assert f"{score:+.0f}" in texts(opened("Scores", grain="Year", period="2026 so far"))
 
 
+@pytest.fixture
+def drawn(monkeypatch):
+    """The charts of the cards that a page draws, and what a click on each does."""
+    found = {}
+
+    def kept(card, chart, otherwise="", chosen=None, control=None):
+        found[card.key] = (chart, chosen, card)
+
+    for view in ("map", "priorities", "bands", "linkage"):
+        monkeypatch.setattr(f"dashboard.views.satisfaction_{view}.chart_card", kept)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("key", "of", "rows", "least"),
+    [
+        ("importance", "EMP", "instrument = 'servqual_1991' AND part = 'perception' AND item LIKE 'EMP%'", 3),
+        ("kano-kano", "K2", "instrument = 'kano' AND item IN ('K2F', 'K2D')", 2),
+    ],
+)
+def test_a_point_of_a_map_opens_those_whom_it_counts(opened, texts, answers, drawn, key, of, rows, least):
+    """Oracle: DuckDB, over the known respondents who answered enough of what the point is about."""
+    assert answers.num_rows
+    (n,) = duckdb.sql(
+        f"""
+        SELECT count(*) FROM (
+            SELECT response_id FROM answers WHERE {rows} AND score IS NOT NULL
+            AND answered_on BETWEEN '2026-01-01' AND '2026-10-31'
+            GROUP BY response_id HAVING count(*) >= {least})
+        """
+    ).fetchall()[0]
+    page = opened("Priorities", grain="Year", period="2026 so far")
+    trace = next(trace for trace in drawn[key][0].figure["data"] if "ids" in trace)
+    assert len(trace["ids"]) == len(trace["x"])
+    place = next(place for place, each in enumerate(trace["ids"]) if each.split("|")[-1] == of)
+    page.session_state["satisfaction.open"] = trace["ids"][place]
+    assert f"{n} respondents, the latest first." in texts(page.run())
+
+
+def test_a_band_opens_its_respondents(opened, texts, drawn):
+    page = opened("Feeling and orders", grain="Year", period="2026 so far")
+    chart, chosen, card = drawn["linkage-curves"]
+    assert chosen is not None
+    lines = [trace for trace in chart.figure["data"] if "ids" in trace]
+    assert [trace["ids"][0] for trace in lines] == [f"band|{at}|0" for at in range(len(lines))]
+    assert all(len(set(trace["ids"])) == len(trace["x"]) for trace in lines)
+    page.session_state["satisfaction.open"] = lines[0]["ids"][0]
+    first = card.frame().filter(pl.col("by") == 0)
+    assert f"{first['at_risk'].max()} respondents, the latest first." in texts(page.run())
+
+
+def test_quarters_meet_at_a_point_of_the_reader(opened, drawn):
+    page = opened("Priorities", grain="Year", period="2026 so far")
+    page = page.selectbox(key="satisfaction.centre").set_value("point").run()
+    page = page.number_input(key="satisfaction.cross.performance").set_value(6.5).run()
+    page.number_input(key="satisfaction.cross.share").set_value(5.0).run()
+    across, up = drawn["importance"][0].figure["layout"]["shapes"][:2]
+    assert (across["x0"], up["y0"]) == (6.5, 0.05)
+
+
 def test_too_few_respondents_are_not_shown(opened, texts):
     said = texts(opened(region="East", channel="referral", period="Aug 2026"))
     assert "Too few to show" in said

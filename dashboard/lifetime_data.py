@@ -97,10 +97,11 @@ def _people(marts: Marts) -> pl.DataFrame:
 
 def outlook(desk: Desk, scope: Scope) -> Outlook:
     """The fitted models of the customers that the filters leave, those of categories aside."""
-    return desk.kept(f"lifetime {sorted(scope.attributes)}", lambda: _outlook(_marts(desk, scope)))
+    return desk.kept(f"lifetime {sorted(scope.attributes)}", lambda: _outlook(marts_of(desk, scope)))
 
 
-def _marts(desk: Desk, scope: Scope) -> Marts:
+def marts_of(desk: Desk, scope: Scope) -> Marts:
+    """The marts under the filters on customers."""
     return desk.marts(replace(scope, categories=()))
 
 
@@ -188,7 +189,7 @@ def changes(desk: Desk, scope: Scope, horizon: Horizon) -> pl.DataFrame:
 
 
 def _changes(desk: Desk, scope: Scope, horizon: Horizon) -> pl.DataFrame:
-    found, chosen = outlook(desk, scope), _marts(desk, scope)
+    found, chosen = outlook(desk, scope), marts_of(desk, scope)
     assert found.purchases is not None
     assert found.purchases.model is not None
     orders = chosen.frame("orders").filter(pl.col("customer").is_not_null())
@@ -307,7 +308,7 @@ def validation(desk: Desk, scope: Scope) -> Validation | Reason:
     """The models fitted without the last third of the history, a year at most, and judged on it."""
     question = f"lifetime validation {sorted(scope.attributes)}"
     segment = SEGMENT if SEGMENT in desk.attributes else None
-    return desk.kept(question, lambda: _validation(_marts(desk, scope), outlook(desk, scope), segment))
+    return desk.kept(question, lambda: _validation(marts_of(desk, scope), outlook(desk, scope), segment))
 
 
 def _validation(marts: Marts, found: Outlook, segment: str | None) -> Validation | Reason:
@@ -317,7 +318,7 @@ def _validation(marts: Marts, found: Outlook, segment: str | None) -> Validation
         text = "A holdout needs six months of history and a fitted model. Load older orders"
         return Reason("no_holdout", text)
     cut = months_after(marts.as_of, -months)
-    days, orders = (marts.as_of - cut).days, _orders(marts)
+    days, orders = (marts.as_of - cut).days, orders_of(marts)
     frame = holdout(orders, cut, marts.as_of)
     fitted = fits(compress(frame))
     x, t_x, age = times(frame)
@@ -358,7 +359,7 @@ def _covered(frame: pl.DataFrame, fit: Fit[PurchaseModel], terms: Terms) -> Esti
     return coverage(rows["orders_lower"].to_numpy(), rows["orders_upper"].to_numpy(), actual)
 
 
-def _orders(marts: Marts) -> pl.DataFrame:
+def orders_of(marts: Marts) -> pl.DataFrame:
     """Orders of the chosen customers, returns that stand alone left out."""
     rows = marts.frame("orders").filter(pl.col("orders") > 0, pl.col("customer").is_not_null())
     if marts.mask is None:
@@ -380,7 +381,7 @@ class Contracted:
 def contracted(desk: Desk, scope: Scope) -> Contracted:
     """The contracts of the most usual billing period. Raises Missing without contracts."""
     return desk.kept(
-        f"lifetime contracts {sorted(scope.attributes)}", lambda: _contracted(_marts(desk, scope))
+        f"lifetime contracts {sorted(scope.attributes)}", lambda: _contracted(marts_of(desk, scope))
     )
 
 

@@ -22,6 +22,7 @@ from dashboard.parts.kpi_row import sentence
 from dashboard.parts.markup import Column
 from dashboard.state import Scope
 from dashboard.text import gettext as _
+from dashboard.views import lifetime_alternatives
 from metrics.reasons import Reason
 
 STEP_DAYS = 28
@@ -30,6 +31,7 @@ STEP_DAYS = 28
 def render(desk: Desk, scope: Scope, found: Outlook, horizon: Horizon) -> None:
     """The candidates, then the holdout: verdict, tracking, by frequency, deciles, errors."""
     _candidates(desk, found)
+    lifetime_alternatives.render(desk, scope)
     with st.spinner(_("Fitting without the holdout")):
         checked = asked.validation(desk, scope)
     if isinstance(checked, Reason):

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from scipy.special import betaln, gammaln
 
 from metrics.lifetime.bgnbd import LEAVING, RATES
-from metrics.lifetime.fitting import Likelihood
+from metrics.lifetime.fitting import Fit, Likelihood
 from metrics.lifetime.history import Rows
 from metrics.lifetime.model import PurchaseModel
 from metrics.lifetime.quadrature import Array, Real, array, beta_mean, log_rising
+from metrics.reasons import Estimate
 
 Counts: TypeAlias = NDArray[np.intp]
 
@@ -154,6 +155,24 @@ class BGBB(PurchaseModel):
         p = rng.beta(np.broadcast_to(self.alpha, size), self.beta)
         theta = np.maximum(rng.beta(np.broadcast_to(self.gamma, size), self.delta), 1e-12)
         return array(rng.binomial(np.minimum(rng.geometric(theta) - 1, round(t)), p))
+
+
+def chances(fit: Fit[BGBB], draws: int = 1000) -> tuple[Estimate, Estimate]:
+    """The mean chance of a new customer to order in a period while there, and that to leave before one.
+
+    alpha / (alpha + beta) and gamma / (gamma + delta), with 95 % intervals from the estimator's normal
+    approximation; no interval where parameters cannot be told apart.
+    """
+    if fit.model is None:
+        return Estimate(None, fit.reason), Estimate(None, fit.reason)
+    told = fit.draws(draws, seed=0) if fit.status == "converged" else []
+    return _mean_chance(fit.model, told, "alpha", "beta"), _mean_chance(fit.model, told, "gamma", "delta")
+
+
+def _mean_chance(model: BGBB, told: list[BGBB], yes: str, no: str) -> Estimate:
+    mean, *drawn = (getattr(each, yes) / (getattr(each, yes) + getattr(each, no)) for each in (model, *told))
+    lower, upper = np.quantile(drawn, [0.025, 0.975]).tolist() if drawn else (None, None)
+    return Estimate(float(mean), None, lower, upper)
 
 
 def _lives(x: Array, t_x: Array, T: Array) -> tuple[Counts, Counts, Counts]:

@@ -31,6 +31,9 @@ def test_every_section_draws(open_page, texts):
         assert not page.exception
         assert "Something went wrong here" not in texts(page)
     assert any("baseline" in text for text in texts(page))
+    assert {"Orders in a month", "Leaves before a month", "The others are compared with it."} <= set(
+        texts(page)
+    )
 
 
 def test_rising_and_falling_customers_are_listed(open_page, texts):

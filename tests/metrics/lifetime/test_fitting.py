@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.lifetime.bgbb import BGBB
+from metrics.lifetime.bgbb import BGBB, chances
 from metrics.lifetime.bgnbd import BGNBD
 from metrics.lifetime.candidates import fit_table, fits
-from metrics.lifetime.covariates import ParetoNBDCovariates
+from metrics.lifetime.covariates import ParetoNBDCovariates, attribute_effects
 from metrics.lifetime.history import compress, rows_of
 from metrics.lifetime.mbgnbd import MBGNBD
 from metrics.lifetime.paretonbd import ParetoNBD
@@ -181,6 +181,9 @@ def test_bgbb_recovers_its_parameters():
     orders = alive & (rng.random((n, seen)) < p[:, None])
     fit = BGBB.fit(rows_of(orders.sum(axis=1), (orders * period).max(axis=1), np.full(n, seen)))
     assert fit.status == "converged"
+    ordering, leaving = chances(fit)
+    assert ordering.lower < 1.2 / 1.95 < ordering.upper
+    assert leaving.lower < 0.66 / 3.44 < leaving.upper
     assert (np.abs(np.log(truth) - fit.point) < 3 * np.sqrt(np.diag(fit.covariance))).all()
 
 
@@ -211,6 +214,23 @@ def test_covariates_are_recovered():
         near.append(np.abs(truth - list(fit.estimates.values())) < 2 * errors)
     assert np.mean(near) >= 0.85
     assert fit.names == ("r", "alpha", "s", "beta", "buying.card", "leaving.distance")
+
+
+def test_effects_of_an_attribute_are_recovered_as_ratios():
+    """A card multiplies the rate of orders by exp(0.7) and leaves that of leaving as it is."""
+    rows = with_covariates(4000, 7).with_columns(
+        pl.col("recency_days", "age_days").round(),
+        group=pl.when(pl.col("card") > 0).then(pl.lit("card")).otherwise(pl.lit("none")),
+    )
+    found = attribute_effects(rows, "group")
+    assert found.gain > 100
+    other = found.table.row(1, named=True)
+    sign = 1 if found.base == "none" else -1
+    assert other["orders_lower"] < np.exp(sign * 0.7) < other["orders_upper"]
+    assert other["leaving_lower"] < 1 < other["leaving_upper"]
+    assert found.table["customers"].sum() == 4000
+    alone = attribute_effects(rows.with_columns(group=pl.lit("all")), "group")
+    assert alone.code == "few_values"
 
 
 def test_covariates_of_no_effect_change_no_likelihood():

@@ -56,7 +56,7 @@ def quarters(data: Quarters, across: Show, up: Show, alt: str, *, height: int = 
         "x": data.x,
         "y": data.y,
         "text": list(data.names),
-        "textposition": "top center",
+        "textposition": _beside_points(data, bottom, side),
         "textfont": {"size": 12},
         "marker": {"size": 11, "color": SERIES[4]},
         "customdata": list(data.notes),
@@ -65,6 +65,15 @@ def quarters(data: Quarters, across: Show, up: Show, alt: str, *, height: int = 
     }
     points |= {"ids": list(data.ids)} if data.ids else {}
     return Chart({"data": [points], "layout": frame}, alt, height)
+
+
+def _beside_points(data: Quarters, bottom: tuple[float, float], side: tuple[float, float]) -> list[str]:
+    """Where names stand: above their points, below where another point lies close above."""
+    x, y = (values / (high - low) for values, (low, high) in ((data.x, bottom), (data.y, side)))
+    across, above = np.abs(x[:, None] - x), y - y[:, None]
+    later = np.arange(len(x))[:, None] > np.arange(len(x))
+    crowded = (across < 0.2) & (above < 0.08) & ((above > 0) | ((above == 0) & later))
+    return ["bottom center" if any_above else "top center" for any_above in crowded.any(axis=1)]
 
 
 def _scale(values: Values, cross: float) -> tuple[float, float]:

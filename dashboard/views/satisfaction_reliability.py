@@ -124,7 +124,7 @@ def _correlations(desk: Desk, scope: Scope, instrument: Instrument, found: Wave)
     measures = table["measure"].unique(maintain_order=True).to_list()
     heads = [Column(_("Dimension")), Column("n", "number")]
     for measure in measures:
-        heads += [Column(_(MEASURES[measure]), "number"), Column("")]
+        heads += [Column(_(MEASURES[measure]), "number"), Column(_("95 % interval"))]
     names = table["dimension"].unique(maintain_order=True)
     rows = [_correlation_row(desk, instrument, of, table.filter(dimension=of)) for of in names]
     markup.show_table(heads, rows, _("What goes with overall satisfaction"))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dashboard.charts.bars import bars, effects
 from dashboard.charts.cohorts import Grid, Shade, Words, cohort_grid
 from dashboard.charts.layout import Chart, nice_ticks, spread
+from dashboard.charts.satisfaction_maps import Quarters, quarters
 from dashboard.charts.spark import sparkline
 from dashboard.charts.trend import Trend, trend
 from dashboard.charts.waterfall import Step, waterfall
@@ -158,3 +159,17 @@ def test_a_difference_that_may_be_none_is_not_shaded():
         ("1", "", "1.00"),
         ("2", "unsure", "0"),
     ]
+
+
+def test_names_of_points_that_lie_close_stand_apart():
+    data = Quarters(
+        names=["a", "b", "c"],
+        x=np.array([1.0, 1.02, 3.0]),
+        y=np.array([2.0, 2.05, 5.0]),
+        notes=["", "", ""],
+        cross=(2.0, 3.0),
+        corners=("", "", "", ""),
+        axes=("", ""),
+    )
+    (points,) = quarters(data, str, str, "").figure["data"]
+    assert points["textposition"] == ["bottom center", "top center", "top center"]

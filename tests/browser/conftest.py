@@ -103,7 +103,10 @@ class Visit:
 
     def choose(self, label: str, value: str) -> None:
         """Pick a value in a filter of the sidebar."""
-        self.page.get_by_label(label).first.click()
+        control = self.page.get_by_label(label).first
+        # A list that opens at the edge of the screen would be closed by the scrolling that shows it.
+        control.evaluate("each => each.scrollIntoView({block: 'center'})")
+        control.click()
         self.page.get_by_role("option", name=value, exact=True).click()
         self.page.keyboard.press("Escape")
         self.settle()

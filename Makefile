@@ -36,7 +36,7 @@ check: setup
 	$(BIN)/lint-imports --no-cache
 
 # Two halves side by side: the pages, which wait for a browser and a server, and all the rest.
-PAGES := tests/browser tests/dashboard tests/projects
+PAGES := tests/browser tests/dashboard
 test: check
 	@$(MAKE) --no-print-directory -j2 test-pages test-rest
 

@@ -77,7 +77,8 @@ def test_the_glossary_is_searched_and_opens_a_metric(visit):
     expect(whole(seen)).to_have_text("11,662")
     assert seen.parameters["metric"] == ["repeat_customers"]
     seen.page.get_by_role("button", name="All definitions").click()
-    expect(seen.page.locator("h1")).to_have_text("Definitions")
+    expect(seen.page.get_by_role("heading", name="Definitions", exact=True)).to_be_visible()
+    expect(seen.page.locator("h1")).to_have_count(1)
 
 
 def test_two_orders_become_two_days_and_back(visit, own):

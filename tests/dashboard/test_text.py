@@ -56,7 +56,7 @@ def pseudo_language(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("path", ["overview", "data"])
-def test_no_english_is_left_when_a_language_is_there(open_page, texts, pseudo_language, path):
+def test_no_english_is_left_when_a_language_is_there(open_page, shop, texts, pseudo_language, path):
     page = open_page(path)
     assert not page.exception
     shown = [*texts(page), *(widget.label for widget in (*page.button, *page.selectbox, *page.multiselect))]
@@ -68,6 +68,7 @@ def test_no_english_is_left_when_a_language_is_there(open_page, texts, pseudo_la
     rows = [desk.quarantine(source) for source in sources]
     own = {name for frame in rows for name in frame.columns}
     own |= {str(value) for frame in rows for row in frame.rows() for value in row}
+    own |= set(re.findall(r"\w+", (shop / "sources.yaml").read_text("utf-8")))
     assert [word for word in shown if word in english - labels - sources - own] == []
     assert sum("⟦" in word for word in shown) > 20
 

@@ -3,8 +3,8 @@
 Customers are simulated as BG/NBD tells it: 104 weeks of days, histories as the marts give them. Bounds are of
 processor seconds, since the machine may be shared. `lifetimes` needs an older pandas than this package:
 
-    python -m venv /tmp/lifetimes && /tmp/lifetimes/bin/pip install lifetimes "pandas<3" polars pyarrow
-    LIFETIMES_PYTHON=/tmp/lifetimes/bin/python python -m benchmarks lifetime
+    python -m venv ../lifetimes && ../lifetimes/bin/pip install lifetimes "pandas<3" polars pyarrow
+    LIFETIMES_PYTHON=../lifetimes/bin/python python -m benchmarks lifetime
 """
 
 import os

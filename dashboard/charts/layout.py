@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+from unicodedata import east_asian_width
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,11 +123,28 @@ def spread(count: int, most: int = TICKS) -> list[int]:
 
 def label_room(texts: Sequence[str]) -> int:
     """The pixels that the longest of `texts` takes at the size of ticks, for a margin that holds it."""
-    return 14 + math.ceil(6.4 * max((len(text) for text in texts), default=0))
+    return 14 + math.ceil(6.4 * max(map(letters, texts), default=0))
+
+
+def letters(text: str) -> int:
+    """How many letters wide a text is: Chinese, Japanese and Korean ones are twice as wide as others.
+
+    >>> letters("North"), letters("北部")
+    (5, 4)
+    """
+    wide = () if text.isascii() else (letter for letter in text if east_asian_width(letter) in "WF")
+    return len(text) + sum(1 for _letter in wide)
 
 
 def clipped(texts: Sequence[str], most: int = 22) -> list[str]:
-    """Names short enough for an axis; the whole name stands in the tooltip and in the table."""
-    return [
-        text if len(text) <= most else text[: most - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}" for text in texts
-    ]
+    """Names short enough for an axis; the whole name stands in the tooltip and in the table.
+
+    >>> clipped(["Coffee, tea and chocolate", "餐具与厨房用品和寝具以及家居装饰"])
+    ['Coffee, tea and choco…', '餐具与厨房用品和寝具…']
+    """
+    return [text if letters(text) <= most else _cut(text, most - 1) for text in texts]
+
+
+def _cut(text: str, most: int) -> str:
+    fitting = next(at for at in range(min(len(text), most), 0, -1) if letters(text[:at]) <= most)
+    return text[:fitting].rstrip() + "\N{HORIZONTAL ELLIPSIS}"

@@ -13,8 +13,8 @@ WIDTH: Final = 120
 HEIGHT: Final = 32
 _SVG: Final = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' preserveAspectRatio='none'>"
-    "<path d='{area}' fill='#000' fill-opacity='.14'/>"
-    "<path d='{line}' fill='none' stroke='#000' stroke-width='1.75' stroke-linejoin='round' "
+    "<path d='{area}' fill='{colour}' fill-opacity='.14'/>"
+    "<path d='{line}' fill='none' stroke='{colour}' stroke-width='1.75' stroke-linejoin='round' "
     "stroke-linecap='round' vector-effect='non-scaling-stroke'/></svg>"
 )
 
@@ -25,15 +25,20 @@ def sparkline(values: Sequence[float | None]) -> str:
     >>> sparkline([1.0]), sparkline([1.0, 2.0])[:19]
     ('', 'url("data:image/svg')
     """
+    svg = spark(values)
+    return svg and f'url("data:image/svg+xml,{quote(svg, safe="")}")'
+
+
+def spark(values: Sequence[float | None], colour: str = "#000") -> str:
+    """The same line as SVG; empty when fewer than two values are known."""
     numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     known = np.flatnonzero(~np.isnan(numbers))
     if known.size < 2:
         return ""
-    line = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in _points(numbers, known))
-    first, last = _points(numbers, known)[0][0], _points(numbers, known)[-1][0]
-    area = f"{line}L{last:.1f} {HEIGHT}L{first:.1f} {HEIGHT}Z"
-    svg = _SVG.format(width=WIDTH, height=HEIGHT, area=area, line=line)
-    return f'url("data:image/svg+xml,{quote(svg, safe="")}")'
+    points = _points(numbers, known)
+    line = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+    area = f"{line}L{points[-1][0]:.1f} {HEIGHT}L{points[0][0]:.1f} {HEIGHT}Z"
+    return _SVG.format(width=WIDTH, height=HEIGHT, area=area, line=line, colour=colour)
 
 
 def _points(numbers: NDArray[np.float64], known: NDArray[np.intp]) -> list[tuple[float, float]]:

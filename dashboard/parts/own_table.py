@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html.parser import HTMLParser
 
 import streamlit as st
@@ -25,8 +26,14 @@ def in_words(html: str, label: str) -> sheet.Table:
     reader = _Cells()
     reader.feed(html)
     head, *rows = reader.rows or [[]]
-    columns = [Column(text, "number" if at else "") for at, text in enumerate(head)]
-    return table_block(columns, [row for row in rows if len(row) == len(head)], label)
+    whole = [row for row in rows if len(row) == len(head)]
+    columns = [Column(text, _kind([row[at] for row in whole]) if at else "") for at, text in enumerate(head)]
+    return table_block(columns, whole, label)
+
+
+def _kind(texts: Sequence[str]) -> str:
+    """How a column of these texts is set: as numbers where none of them has a letter."""
+    return "" if any(letter.isalpha() for text in texts for letter in text) else "number"
 
 
 class _Cells(HTMLParser):

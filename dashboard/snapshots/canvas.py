@@ -81,11 +81,16 @@ class Canvas:
             f'rx="{radius:g}" {paint(colour)}/>'
         )
 
-    def dot(self, x: float, y: float, radius: float, colour: str, edge: str = "") -> None:
+    def dot(
+        self, x: float, y: float, radius: float, colour: str, edge: str = "", opacity: float = 1.0
+    ) -> None:
         """A round mark."""
         if not (math.isnan(x) or math.isnan(y)):
             rim = f' stroke="{edge}" stroke-width="1.5"' if edge else ""
-            self.marks.append(f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{radius:.2f}" {paint(colour)}{rim}/>')
+            faint = f' opacity="{opacity:g}"' if opacity < 1 else ""
+            self.marks.append(
+                f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{radius:.2f}" {paint(colour)}{rim}{faint}/>'
+            )
 
     def text(
         self,

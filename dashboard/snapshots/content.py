@@ -132,6 +132,12 @@ class PageSheet(Frozen):
     blocks: tuple[Block, ...]
 
     @property
+    def section(self) -> str:
+        """The section of the page that its address names; empty for its first."""
+        named = (values for name, values in self.address.items() if name.endswith(".section"))
+        return next((value.replace("_", " ") for values in named for value in values), "")
+
+    @property
     def numbers(self) -> list[Number]:
         """The figures of the page, in order."""
         return [number for block in self.blocks if isinstance(block, Tiles) for number in block.numbers]

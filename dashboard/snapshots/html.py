@@ -20,7 +20,7 @@ import orjson
 from dashboard.charts.spark import sparkline
 from dashboard.format import Formatter
 from dashboard.parts.markup import Column, facts, marked, table
-from dashboard.sheet import Block, Head, Note, Number, Picture, Section, Table, Tiles
+from dashboard.sheet import Block, Head, Note, Number, Picture, Section, Table, Texts, Tiles
 from dashboard.snapshots.content import Content, Definition, Manifest, PageSheet
 from dashboard.text import gettext as _
 from dashboard.theme import ASSETS, MARK, style_sheet
@@ -80,10 +80,7 @@ def _cover(content: Content, manifest: Manifest) -> str:
 
 def page_name(page: PageSheet) -> str:
     """The title of a page, with its section where the address names one."""
-    sections = [
-        value for name, values in page.address.items() if name.endswith(".section") for value in values
-    ]
-    return ": ".join((page.title, *(section.replace("_", " ") for section in sections[:1])))
+    return ": ".join(filter(None, (page.title, page.section)))
 
 
 def _page(number: int, page: PageSheet) -> str:
@@ -222,15 +219,8 @@ def _colophon(manifest: Manifest) -> str:
         _("Hash of the definitions"): manifest.definitions_hash,
         _("Hash of the content"): manifest.content_hash,
     }
-    rows = [
-        [each.name, *(show.decimal(count, 0) for count in _counts(each.model_dump()))]
-        for each in manifest.data.sources
-    ]
-    columns = [Column(_("Source"))] + [
-        Column(title, "number")
-        for title in (_("Read"), _("Accepted"), _("Set aside"), _("Filtered"), _("Merged"))
-    ]
-    sources = table(columns, rows, _("Sources")) if rows else ""
+    heads, kinds, rows = source_rows(manifest, show)
+    sources = table(list(map(Column, heads, kinds)), rows, _("Sources")) if rows else ""
     title = escape(_("About this report"))
     known = facts({name: text for name, text in pairs.items() if text})
     return (
@@ -238,8 +228,14 @@ def _colophon(manifest: Manifest) -> str:
     )
 
 
-def _counts(row: dict[str, object]) -> list[int]:
-    return [int(str(row[name])) for name in ("rows_read", "accepted", "quarantined", "filtered", "merged")]
+def source_rows(manifest: Manifest, show: Formatter) -> tuple[Texts, Texts, list[Texts]]:
+    """What became of the rows of each source: heads, kinds of columns, and a row for each."""
+    heads = (_("Source"), _("Read"), _("Accepted"), _("Set aside"), _("Filtered"), _("Merged"))
+    rows = []
+    for each in manifest.data.sources:
+        counts = (each.rows_read, each.accepted, each.quarantined, each.filtered, each.merged)
+        rows.append((each.name, *(show.decimal(count, 0) for count in counts)))
+    return heads, ("", *("number",) * 5), rows
 
 
 @cache

@@ -60,10 +60,13 @@ def _sums(traces: Sequence[Trace]) -> list[float]:
     return list(sums.values())
 
 
-def _colour(trace: Trace, *path: str, otherwise: str = "") -> str:
+def hue(trace: Trace, *path: str, otherwise: str = "") -> str:
+    """The colour of a trace at a place such as `marker`, `color`; where many are named, the first of them."""
     found: Any = trace
     for name in path:
         found = found.get(name) if isinstance(found, Mapping) else None
+    if isinstance(found, list | tuple) and found:
+        found = found[0]
     return found if isinstance(found, str) else otherwise or SERIES[trace["_number"] % len(SERIES)]
 
 
@@ -87,7 +90,7 @@ def _scatter(drawing: Drawing, trace: Trace) -> None:
     _fill(drawing, trace, path, base)
     mode = trace.get("mode", "lines")
     if "lines" in mode and line.get("width", 2):
-        canvas.line(path, _colour(trace, "line", "color"), line.get("width", 2), dashes(line.get("dash", "")))
+        canvas.line(path, hue(trace, "line", "color"), line.get("width", 2), dashes(line.get("dash", "")))
     _bars_of_error(canvas, trace, xs, ys)
     if "markers" in mode:
         _dots(canvas, trace, points)
@@ -110,7 +113,7 @@ def _fill(drawing: Drawing, trace: Trace, path: Points, base: Points) -> None:
     fill = trace.get("fill") or ("tonexty" if trace.get("stackgroup") else "none")
     if fill == "none" or not path:
         return
-    colour = trace.get("fillcolor") or _colour(trace, "line", "color")
+    colour = trace.get("fillcolor") or hue(trace, "line", "color")
     if trace.get("stackgroup"):
         under = base
     elif fill == "tonexty":
@@ -125,13 +128,14 @@ def _fill(drawing: Drawing, trace: Trace, path: Points, base: Points) -> None:
 def _dots(canvas: Canvas, trace: Trace, points: Points) -> None:
     marker = trace.get("marker", {})
     sizes, colours = (_each(marker.get(name), len(points)) for name in ("size", "color"))
-    edge = marker.get("line", {})
-    edges = _each(edge.get("color") if edge.get("width") else None, len(points))
+    around = marker.get("line", {})
+    edges = _each(around.get("color") if around.get("width") else None, len(points))
     for (x, y), size, colour, rim in zip(points, sizes, colours, edges, strict=True):
-        drawn = colour if isinstance(colour, str) else _colour(trace, "line", "color")
+        drawn = colour if isinstance(colour, str) else hue(trace, "line", "color")
         radius = (6.0 if size is None else float(size)) / 2
         if radius:
-            canvas.dot(x, y, radius, drawn, rim if isinstance(rim, str) else "")
+            edge = rim if isinstance(rim, str) else ""
+            canvas.dot(x, y, radius, drawn, edge, marker.get("opacity", 1.0))
 
 
 def _texts(canvas: Canvas, trace: Trace, points: Points) -> None:
@@ -154,9 +158,7 @@ def _bars_of_error(canvas: Canvas, trace: Trace, xs: Sequence[Any], ys: Sequence
             continue
         ups = _each(error.get("array"), len(xs))
         downs = _each(error.get("arrayminus") or error.get("array"), len(xs))
-        colour = error.get("color") or _colour(
-            trace, "marker", "color", otherwise=_colour(trace, "line", "color")
-        )
+        colour = error.get("color") or hue(trace, "marker", "color", otherwise=hue(trace, "line", "color"))
         for x, y, up, down in zip(xs, ys, ups, downs, strict=True):
             if None in (x, y, up, down):
                 continue
@@ -184,7 +186,7 @@ def _bar(drawing: Drawing, trace: Trace) -> None:
         reach = half if widths[at] is None else float(widths[at]) / 2
         edges = other.at(middle + shift - reach), other.at(middle + shift + reach)
         ends = along.at(start), along.at(start + length)
-        colour = colours[at] if isinstance(colours[at], str) else _colour(trace, "marker", "color")
+        colour = colours[at] if isinstance(colours[at], str) else hue(trace, "marker", "color")
         corners = (ends[0], edges[0], ends[1], edges[1]) if across else (edges[0], ends[0], edges[1], ends[1])
         canvas.box(*corners, colour, 2)
         _label(canvas, texts[at], ends, sum(edges) / 2, trace, across=across)

@@ -8,28 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from importlib.resources import as_file, files
-from itertools import groupby
 from typing import Any, Final
 
 import orjson
 import typst
 
+from dashboard.charts.spark import spark
 from dashboard.format import Formatter
-from dashboard.sheet import Block, Note, Picture, Table, Texts, Tiles
+from dashboard.sheet import Number, Picture, Table, Texts, Tiles
 from dashboard.snapshots.canvas import NotDrawable
 from dashboard.snapshots.content import Content, Manifest
-from dashboard.snapshots.html import missing
+from dashboard.snapshots.html import missing, source_rows
+from dashboard.snapshots.paper import ROOM, Chapter, Unit, chapters, widths
 from dashboard.snapshots.svg import svg
 from dashboard.text import gettext as _
+from dashboard.theme import SERIES
 
-BESIDE, ALONE = 380, 780
+HALF, WHOLE = 560.0, 1160.0
 """Pixels across a chart that stands beside another, and of one that has the page to itself."""
-TALLEST: Final = 460
+FLAT: Final = 0.72
+"""How high a chart is on paper by its height on a page, which is narrower."""
+TALLEST: Final = 430
 """Pixels that a chart may be high, so that it stays on its page with its title."""
-ROOM: Final = 150
-"""Letters that fit across a page in the size of its tables."""
 
-Part = dict[str, Any]
+Data = dict[str, Any]
 
 
 def report(content: Content, manifest: Manifest) -> bytes:
@@ -46,7 +48,7 @@ def report(content: Content, manifest: Manifest) -> bytes:
         )
 
 
-def _data(content: Content, manifest: Manifest) -> dict[str, Any]:
+def _data(content: Content, manifest: Manifest) -> Data:
     show = Formatter(manifest.locale, manifest.currency)
     through = _("data through {day}").format(day=show.day(manifest.data.as_of))
     made = _("made {moment} with Rapport {version}").format(
@@ -56,66 +58,74 @@ def _data(content: Content, manifest: Manifest) -> dict[str, Any]:
         "title": manifest.title,
         "author": manifest.created_by,
         "lang": manifest.locale.split("_")[0],
-        "scope": f"{manifest.project} \N{MIDDLE DOT} {through}",
-        "foot": f"{made} \N{MIDDLE DOT} {manifest.content_hash[:12]}",
-        "pages": [list(_rows_of(page.blocks)) for page in content.pages],
+        "project": manifest.project,
+        "through": through,
+        "made": made,
+        "hash": manifest.content_hash[:12],
+        "has_cover": len(content.pages) > 1,
+        "words": {"contents": _("Contents"), "by": _("by {name}").format(name=manifest.created_by)},
+        "chapters": [_chapter(chapter) for chapter in chapters(content)],
         "definitions": {"title": _("Definitions"), "parts": list(_definitions(content))},
-        "about": {"title": _("About this report"), "parts": list(_about(content, manifest, show))},
+        "about": {"title": _("About this report"), "tables": list(_about(content, manifest, show))},
     }
 
 
-def _rows_of(blocks: Sequence[Block]) -> Iterator[Part]:
-    """The blocks from top to bottom; two charts that follow each other stand side by side, as on the page."""
-    for are_charts, group in groupby(blocks, key=lambda block: isinstance(block, Picture)):
-        if not are_charts:
-            yield from map(_block, group)
-            continue
-        charts = [block for block in group if isinstance(block, Picture)]
-        for at in range(0, len(charts), 2):
-            pair = charts[at : at + 2]
-            width = BESIDE if len(pair) == 2 else ALONE
-            yield {"kind": "charts", "charts": [_picture(chart, width) for chart in pair]}
+def _chapter(chapter: Chapter) -> Data:
+    parts = [
+        {"name": part.name, "runs": [[_unit(unit, run) for unit in run] for run in part.runs()]}
+        for part in chapter.parts
+    ]
+    return {"title": chapter.title, "scope": chapter.scope, "parts": parts}
 
 
-def _block(block: Block) -> Part:
-    match block:
+def _unit(unit: Unit, run: Sequence[Unit]) -> Data:
+    told: Data = {
+        "kind": "text",
+        "narrow": unit.is_narrow,
+        "heading": unit.heading and unit.heading.model_dump(include={"title", "caption"}),
+        "notes": [{"text": note.text.replace("`", ""), "notice": note.notice} for note in unit.notes],
+    }
+    match unit.body:
         case Table():
-            said = missing(block) if block.missing else ""
-            parts = list(_parts(block.heads, block.kinds, _rows(block), block.heat))
-            return {
-                "kind": "table",
-                "title": block.title,
-                "note": block.note,
-                "missing": said,
-                "parts": parts,
-            }
+            return told | _table(unit.body)
         case Tiles():
-            numbers = [
-                number.model_dump(include={"label", "shown", "change", "tone", "arrow", "against"})
-                | {"under": number.reason if number.reason and number.value is None else number.under}
-                for number in block.numbers
-            ]
-            return {"kind": "tiles", "numbers": numbers}
-        case Note():
-            return {"kind": "note", "text": block.text.replace("`", "")}
+            return told | {"kind": "tiles", "numbers": [_tile(number) for number in unit.body.numbers]}
+        case Picture():
+            return told | _picture(unit.body, is_last=unit is run[-1])
         case _:
-            return block.model_dump()
+            return told
 
 
-def _rows(block: Table) -> tuple[Texts, ...]:
-    return (*block.rows, block.total) if block.total else block.rows
+def _tile(number: Number) -> Data:
+    under = number.reason if number.reason and number.value is None else number.under
+    told = number.model_dump(include={"label", "shown", "change", "tone", "arrow", "against"})
+    return told | {"under": under, "spark": spark(number.history, SERIES[0])}
 
 
-def _picture(block: Picture, width: int) -> Part:
-    """A chart as a drawing; as a table where it has no form on paper."""
-    told: Part = {"kind": "chart", "title": block.title, "note": block.note, "alt": block.alt or block.title}
-    told |= {"otherwise": block.otherwise, "svg": "", "parts": []}
+def _table(block: Table) -> Data:
+    rows = (*block.rows, block.total) if block.total else block.rows
+    return {
+        "kind": "table",
+        "title": block.title,
+        "note": block.note,
+        "missing": missing(block) if block.missing else "",
+        "parts": list(_parts(block.heads, block.kinds, rows, block.heat, is_summed=bool(block.total))),
+    }
+
+
+def _picture(block: Picture, *, is_last: bool) -> Data:
+    """A chart as a drawing; as a table where it has no form on paper. The last of a run may stand alone."""
+    told: Data = {"kind": "chart", "title": block.title, "note": block.note, "alt": block.alt or block.title}
+    told |= {"otherwise": block.otherwise, "svg": "", "broad": "", "parts": []}
     if block.figure is None:
         return told
+    height = min(FLAT * (block.height or 300), TALLEST)
     try:
-        return told | {"svg": svg(block.figure, width, min(block.height or 300, TALLEST))}
+        told["svg"] = svg(block.figure, HALF, height)
+        told["broad"] = svg(block.figure, WHOLE, height) if is_last else ""
     except NotDrawable:
-        return told | {"parts": list(_parts(block.heads, block.kinds, block.rows))}
+        told["parts"] = list(_parts(block.heads, block.kinds, block.rows))
+    return told
 
 
 def _parts(
@@ -123,47 +133,43 @@ def _parts(
     kinds: Texts,
     rows: Sequence[Texts],
     heat: Sequence[Sequence[float | None]] = (),
-) -> Iterator[Part]:
+    *,
+    is_summed: bool = False,
+) -> Iterator[Data]:
     """A table in parts that fit across a page, each with the first column."""
     if not rows:
         return
     kinds = kinds or ("",) * len(heads)
-    widths = [
-        _width(kind, [head, *(row[at] for row in rows)])
-        for at, (head, kind) in enumerate(zip(heads, kinds, strict=True))
-    ]
-    for columns in _fitting(widths):
+    letters = widths(heads, kinds, rows)
+    for columns in _fitting(letters):
         yield {
             "heads": [heads[at] for at in columns],
             "kinds": [kinds[at] for at in columns],
+            "sizes": [letters[at] for at in columns],
             "rows": [[row[at].replace("`", "") for at in columns] for row in rows],
             "heat": [[line[at] for at in columns] for line in heat],
+            "summed": is_summed,
         }
 
 
-def _width(kind: str, texts: Sequence[str]) -> int:
-    """Letters that a column takes; wide ones wrap."""
-    return 40 if kind == "wide" else max(map(len, texts)) + 2
-
-
-def _fitting(widths: Sequence[int]) -> Iterator[list[int]]:
-    small = ROOM * 1.5 if len(widths) > 14 else ROOM
+def _fitting(letters: Sequence[int]) -> Iterator[list[int]]:
     columns = [0]
-    for at in range(1, len(widths)):
-        if sum(widths[each] for each in columns) + widths[at] > small and len(columns) > 1:
+    for at in range(1, len(letters)):
+        if sum(letters[each] for each in columns) + letters[at] > ROOM and len(columns) > 1:
             yield columns
             columns = [0]
         columns.append(at)
     yield columns
 
 
-def _definitions(content: Content) -> Iterator[Part]:
+def _definitions(content: Content) -> Iterator[Data]:
     heads = (_("Figure"), _("What it means"), _("Formula"), _("Direction"))
     rows = [(each.label, each.description, each.formula, each.direction) for each in content.definitions]
     return _parts(heads, ("", "wide", "wide", ""), rows)
 
 
-def _about(content: Content, manifest: Manifest, show: Formatter) -> Iterator[Part]:
+def _about(content: Content, manifest: Manifest, show: Formatter) -> Iterator[Data]:
+    """Where the figures come from, and what became of the rows of each source."""
     rows = [
         (_("Data through"), show.day(manifest.data.as_of)),
         (_("Refreshed"), show.moment(manifest.local(manifest.data.refreshed_at))),
@@ -175,13 +181,16 @@ def _about(content: Content, manifest: Manifest, show: Formatter) -> Iterator[Pa
         (_("Hash of the definitions"), manifest.definitions_hash),
         (_("Hash of the content"), manifest.content_hash),
     ]
-    return _parts((_("About"), ""), ("", "wide"), [row for row in rows if row[1]])
+    yield from _parts((_("About"), ""), ("", "wide"), [row for row in rows if row[1]])
+    yield from _parts(*source_rows(manifest, show))
 
 
 def _filters(content: Content) -> Iterator[str]:
-    """What was chosen on each page, in words."""
+    """What was chosen on each page, in words, each choice once."""
+    found: dict[str, None] = {}
     for page in content.pages:
         chosen = page.choices
         if chosen is not None:
             values = [value for values in chosen.attributes.values() for value in values]
-            yield f"{page.title}: {', '.join((chosen.name, *values, *chosen.categories))}"
+            found[f"{page.title}: {', '.join((chosen.name, *values, *chosen.categories))}"] = None
+    yield from found

@@ -7,23 +7,37 @@ drawn here lies where it lies on the page. A figure with a trace of another kind
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from dashboard.snapshots import legend
 from dashboard.snapshots.canvas import GRID, INK, MUTED, Axis, Canvas, Extent, dashes
 from dashboard.snapshots.marks import draw, extent
+
+GAP: Final = 12
+"""Pixels between a legend above and the plot."""
+UNDER: Final = 34
+"""Pixels between the plot and a legend below it, where the ticks of an axis have their names."""
 
 
 def svg(figure: Mapping[str, Any], width: float, height: float) -> str:
     """The figure at a size in pixels. Raises NotDrawable for a kind of trace that it does not know."""
     layout = figure.get("layout", {})
-    margin = {"l": 8, "r": 8, "t": 8, "b": 28} | layout.get("margin", {})
     traces = [trace for trace in figure.get("data", ()) if trace.get("visible", True) is True]
+    margin = {"l": 8, "r": 8, "t": 8, "b": 28} | layout.get("margin", {})
+    named = legend.rows(traces, layout, width - margin["l"] - margin["r"])
+    top = 0.0
+    if named and legend.is_above(layout):
+        margin["t"] = len(named) * legend.ROW + GAP
+    elif named:
+        margin["b"] = len(named) * legend.ROW + UNDER
+        top = height - margin["b"] + UNDER
     canvas = Canvas(
         width,
         height,
         _axis(layout.get("xaxis", {}), margin["l"], width - margin["r"], extent(traces, layout, "x")),
         _axis(layout.get("yaxis", {}), height - margin["b"], margin["t"], extent(traces, layout, "y")),
     )
+    legend.draw(canvas, named, margin["l"], top)
     if not any(trace["type"] == "sankey" for trace in traces):
         _frame(canvas, layout)
     _shapes(canvas, layout, below=True)
@@ -48,6 +62,8 @@ def _axis(layout: Mapping[str, Any], start: float, end: float, extent: Extent) -
     if layout.get("showticklabels", True) is False or layout.get("visible", True) is False:
         ticks = [(value, "") for value, _text in ticks]
     is_log = layout.get("type") == "log"
+    if not is_log:
+        ticks = [tick for tick in ticks if min(low, high) <= tick[0] <= max(low, high)]
     return Axis(start, end, low, high, names, is_log, tuple(ticks), bool(layout.get("showgrid")))
 
 

@@ -2,11 +2,13 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 import streamlit as st
 
+from dashboard.snapshots.content import Data, Manifest
 from dashboard.snapshots.library import Library, Snapshot
 
 MONTH = """
@@ -67,3 +69,25 @@ def copy(shop, tmp_path) -> Path:
     folder = tmp_path / "shop"
     shutil.copytree(shop, folder)
     return folder
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    """What a snapshot without a project says about itself."""
+    at = datetime(2026, 7, 1, 9, tzinfo=UTC)
+    data = Data(version="v", content_hash="c", as_of=date(2026, 6, 30), refreshed_at=at)
+    return Manifest(
+        id="made",
+        title="Made",
+        created_at=at,
+        product="1",
+        project="Shop",
+        locale="en_US",
+        currency="USD",
+        timezone="UTC",
+        role="masked",
+        data=data,
+        definitions_hash="d",
+        configuration_hash="f",
+        content_hash="h",
+    )

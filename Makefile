@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-pages test-rest check bench format docs wheel
+.PHONY: help setup run test test-browser test-pages test-rest check bench format docs wheel
 
 help:
 	@echo "make run      set up and open the dashboard at http://127.0.0.1:8501"
@@ -35,16 +35,20 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# Two halves side by side: the pages, which wait for a browser and a server, and all the rest.
-PAGES := tests/browser tests/dashboard
-test: check
-	@$(MAKE) --no-print-directory -j2 test-pages test-rest
+# Side by side, since each waits for something of its own: a browser, Streamlit's test runner, databases.
+BROWSER := tests/browser
+PAGES := tests/dashboard tests/snapshots
+test: setup
+	@$(MAKE) --no-print-directory -j3 check test-browser test-pages test-rest
+
+test-browser: setup
+	$(BIN)/python -m pytest $(BROWSER)
 
 test-pages: setup
 	$(BIN)/python -m pytest $(PAGES)
 
 test-rest: setup
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(PAGES))
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(BROWSER) $(PAGES))
 
 bench: setup
 	$(BIN)/python -m benchmarks

@@ -130,6 +130,10 @@ class Scope:
         builder = self.builders.get(type(node))
         if builder is None or self._unknown_parts(node):
             raise self.refuse(self, node)
+        for part in (
+            part for part, needed in node.arg_types.items() if needed and node.args.get(part) is None
+        ):
+            self.part(node, part)
         return builder(self, node)
 
     def _unknown_parts(self, node: Node) -> bool:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
 
-import streamlit as st
-
-from dashboard.parts.states import guarded
-from dashboard.text import gettext as _
 from dashboard.text import later
 
 
@@ -157,23 +152,3 @@ PAGES: Final[tuple[Page, ...]] = (
         needs_data=False,
     ),
 )
-
-
-def navigation(open_page: Callable[[Page], None]) -> st.Page:
-    """Streamlit's navigation over `PAGES`; `open_page` draws the chosen one."""
-    groups: dict[str, list[st.Page]] = {}
-    for position, page in enumerate(PAGES):
-        groups.setdefault(_(page.group), []).append(entry(page, open_page, default=position == 0))
-    return st.navigation(groups, expanded=True)
-
-
-def entry(page: Page, open_page: Callable[[Page], None], *, default: bool) -> st.Page:
-    """A page as Streamlit knows it."""
-    return st.Page(
-        guarded(lambda: open_page(page)),
-        title=_(page.title),
-        icon=f":material/{page.icon}:",
-        url_path=page.path,
-        default=default,
-        help=_(page.help),
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import streamlit as st
@@ -10,7 +11,7 @@ from config.errors import ConfigError
 from connectors.errors import StoreError
 from dashboard import data, sheet, state, text, theme
 from dashboard.desk import Desk
-from dashboard.pages import PAGES, Page, entry, navigation
+from dashboard.pages import PAGES, Page
 from dashboard.parts import filter_bar, freshness_badge, markup, snapshot_button, states, watch
 from dashboard.snapshots.compose import Shown
 from dashboard.text import gettext as _
@@ -24,6 +25,26 @@ def draw() -> None:
     text.use(data.locale(), text.FOLDER)
     st.logo(str(theme.LOGO), icon_image=str(theme.MARK), size="large")
     navigation(open_page).run()
+
+
+def navigation(open_page: Callable[[Page], None]) -> st.Page:
+    """Streamlit's navigation over `PAGES`; `open_page` draws the chosen one."""
+    groups: dict[str, list[st.Page]] = {}
+    for position, page in enumerate(PAGES):
+        groups.setdefault(_(page.group), []).append(entry(page, open_page, default=position == 0))
+    return st.navigation(groups, expanded=True)
+
+
+def entry(page: Page, open_page: Callable[[Page], None], *, default: bool) -> st.Page:
+    """A page as Streamlit knows it."""
+    return st.Page(
+        states.guarded(lambda: open_page(page)),
+        title=_(page.title),
+        icon=f":material/{page.icon}:",
+        url_path=page.path,
+        default=default,
+        help=_(page.help),
+    )
 
 
 def open_page(page: Page) -> None:

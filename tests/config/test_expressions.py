@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from config.expressions import (
@@ -326,6 +326,8 @@ WORDS = """
 
 
 @settings(max_examples=300, deadline=None)
+@example("@")
+@example("1 + @@")
 @given(st.lists(st.sampled_from(WORDS.split()), max_size=10).map(" ".join) | st.text(max_size=30))
 def test_any_text_is_compiled_or_refused_at_a_place_within_it(text: str) -> None:
     for compile_here in (compile_expression, compile_aggregate):

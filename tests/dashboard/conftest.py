@@ -1,6 +1,6 @@
 """A small demo project with its data loaded, and the pages as Streamlit's own test runner draws them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -39,7 +39,13 @@ def open_page(shop, monkeypatch) -> Open:
             test.query_params[name] = value
         return test.run()
 
-    yield draw
+    return draw
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forgotten() -> Iterator[None]:
+    """What was kept for the pages of one file of tests is not kept for the next: it would only grow."""
+    yield
     st.cache_resource.clear()
 
 

@@ -98,36 +98,57 @@ def test_one_format_at_a_time(check):
     assert "Ask for one of them" in done.err
 
 
-def test_the_tests_of_definitions_run(check):
-    done = check(OWN, "--tests")
-    assert done.code == 0
-    assert " tests ran" in done.err
+def example(name: str, *changes: tuple[str, str]) -> str:
+    """The definition of OWN under another name, with changes."""
+    text = OWN.removeprefix("metrics:\n").replace("big_orders", name)
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return text
 
 
-def test_a_failing_test_says_what_was_expected_and_where(check, project):
-    done = check(OWN.replace(">= 100", "> 100"), "--tests")
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory, rapport):
+    """`rapport check --tests` on three definitions whose tests fail, and the file that they stand in."""
+    folder = tmp_path_factory.mktemp("projects") / "shop"
+    rapport("init", folder)
+    file = folder / "metrics" / "own.yaml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(
+        "metrics:\n"
+        + example("wrong", (">= 100", "> 100"))
+        + example("nothing", ("expect: 1", "expect: null"))
+        + example("no_table", ("order_lines:", "order_line:"))
+    )
+    untested = rapport("check", "--project", folder)
+    assert untested.code == 0, untested.out
+    return rapport("check", "--project", folder, "--tests"), file
+
+
+def test_a_failing_test_says_what_was_expected_and_where(tested):
+    done, file = tested
     assert done.code == 1
-    place = project / "metrics" / "own.yaml"
-    assert done.out.startswith(f"error: {place}:16:17: metrics[big_orders].tests[a hundred is big].expect: ")
-    assert "expected 1, got 0" in done.out
-    assert check(OWN.replace(">= 100", "> 100")).code == 0
+    place = f"error: {file}:16:17: metrics[wrong].tests[a hundred is big].expect: "
+    assert any(line.startswith(place) and "expected 1, got 0" in line for line in done.out.splitlines())
 
 
-def test_an_expectation_of_nothing_is_met_by_nothing_alone(check):
-    done = check(OWN.replace("expect: 1", "expect: null"), "--tests")
-    assert "expected no figure, got 1" in done.out
+def test_an_expectation_of_nothing_is_met_by_nothing_alone(tested):
+    assert "metrics[nothing].tests[a hundred is big].expect: expected no figure, got 1" in tested[0].out
 
 
-def test_a_test_with_rows_of_no_table_is_told_not_thrown(check):
-    done = check(OWN.replace("order_lines:", "order_line:"), "--tests")
-    assert done.code == 1
-    assert "the example cannot be computed" in done.out
+def test_a_test_with_rows_of_no_table_is_told_not_thrown(tested):
+    done, _file = tested
+    assert any(
+        "metrics[no_table]" in line and "the example cannot be computed" in line
+        for line in done.out.splitlines()
+    )
     assert "Traceback" not in done.err
 
 
 def test_shipped_definitions_have_tests_that_hold_and_no_warnings(check):
-    done = check("metrics: []\n", "--tests")
+    done = check(OWN, "--tests")
     assert (done.code, done.out) == (0, "")
+    assert " tests ran" in done.err
 
 
 @pytest.mark.parametrize(

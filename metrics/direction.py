@@ -31,6 +31,7 @@ PERIODS: Final = 6
 CUSTOMERS: Final = 100
 MOST_CUSTOMERS: Final = 50_000
 """Larger panels are thinned evenly by customer number: more adds digits, not insight."""
+LEVEL: Final = 0.05
 _MOST_LINES: Final = 30
 Floats = NDArray[np.float64]
 
@@ -53,6 +54,15 @@ class Lead:
     p_value: float
     rows: int
     customers: int
+
+    @property
+    def foretells(self) -> bool:
+        """Whether more of the leading one goes before more of the other: a clear effect, above zero in all.
+
+        The sign counts, since in short panels a strong effect the other way round leaves a small one below
+        zero here (Nickell 1981), which the test alone takes for an effect in one case of eight.
+        """
+        return self.p_value < LEVEL and sum(self.effects) > 0
 
 
 def panel(rows: pl.DataFrame, calendar: Calendar, last: int, grain: Grain = Grain.QUARTER) -> pl.DataFrame:

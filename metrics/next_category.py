@@ -3,9 +3,10 @@
 A customer as he was on a day, the categories that he lacked then, and whether he bought in one of them within
 some days after it. Features after Kumar, George and Pancras (2008): average time between purchases and ratio
 of returns (both with their square, since their effect is an inverted U), focus, category of the first
-purchase, contacts; besides recency, orders, tenure, how popular the category is now, and how far it goes
-together with what he holds. A logistic regression of them is fitted on one window and judged on the next one
-(never on a random part of the same one, which would tell the model the future).
+purchase, contacts; besides recency, orders, tenure, how popular the category is now, how far it goes together
+with what he holds, and how far he buys like those who hold it. A logistic regression of them is fitted on one
+window and judged on the next one (never on a random part of the same one, which would tell the model the
+future).
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ HORIZON: Final = 90
 """Days within which the category is to be bought."""
 PAIRS: Final = 400_000
 """At most so many pairs without a purchase are fitted, weighted to stand for all."""
+PRIOR: Final = 50
+"""Average customers that are mixed into every group of holders, so that a few are no rule."""
 LEAST: Final = 100
 """Fewer first purchases in categories than this, and nothing is fitted."""
 OF_CUSTOMER: Final = (
@@ -41,7 +44,7 @@ OF_CUSTOMER: Final = (
     "contacts",
     "one_day",
 )
-OF_PAIR: Final = ("popular", "together", "first")
+OF_PAIR: Final = ("popular", "together", "first", "alike")
 FEATURES: Final = (*OF_CUSTOMER, *OF_PAIR)
 
 Floats = NDArray[np.float64]
@@ -111,7 +114,8 @@ def snapshot(
     bought = past.filter(pl.col("purchases") > 0)
     names = categories or tuple(bought[CATEGORY].cast(pl.String).unique().sort())
     people = bought["customer"].unique().sort()
-    held = _matrix(bought, people, names)
+    orders = _orders(bought, people, names)
+    held = orders > 0
     lift = _log_lifts(bought, names)
     together, partner = _best_partner(held, lift)
     facts = _facts(past, bought, contacts, people, at)
@@ -120,16 +124,16 @@ def snapshot(
         np.broadcast_to(popular, held.shape).astype(np.float64),
         together,
         _by_first(bought, people, names, held),
+        _alike(orders, held),
     )
     return Snapshot(at, people, names, held, facts, pairs, partner)
 
 
-def _matrix(bought: pl.DataFrame, people: pl.Series, names: tuple[str, ...]) -> Flags:
-    """Which customer bought in which category."""
-    places = _places(bought.select("customer", CATEGORY).unique(), people, names)
-    held = np.zeros((len(people), len(names)), dtype=np.bool_)
-    held[places[0], places[1]] = True
-    return held
+def _orders(bought: pl.DataFrame, people: pl.Series, names: tuple[str, ...]) -> Floats:
+    """In how many orders each customer bought in each category."""
+    row, column = _places(bought.select("customer", "order", CATEGORY).unique(), people, names)
+    counts = np.bincount(row * len(names) + column, minlength=len(people) * len(names))
+    return counts.reshape(len(people), len(names)).astype(np.float64)
 
 
 def _places(
@@ -197,8 +201,23 @@ def _by_first(bought: pl.DataFrame, people: pl.Series, names: tuple[str, ...], h
     table = np.zeros((len(names) + 1, len(names)))
     for at in range(len(names)):
         ours = held[first == at]
-        table[at] = np.log((ours.sum(axis=0) + 50 * usual) / (len(ours) + 50) / usual)
+        table[at] = np.log((ours.sum(axis=0) + PRIOR * usual) / (len(ours) + PRIOR) / usual)
     return np.asarray(table[first])
+
+
+def _alike(orders: Floats, held: Flags) -> Floats:
+    """How far each customer buys like those who hold each category: naive Bayes evidence.
+
+    `sum over h of n_h ln(share of h among holders of c / share of h among all) / sqrt(sum over h of n_h)`,
+    with n_h the customer's orders of category h, and shares of a customer's orders on average. The root keeps
+    what chance adds at the same size for many and for few orders.
+    """
+    n = np.maximum(orders.sum(axis=1, keepdims=True), 1.0)
+    share = orders / n
+    usual = share.mean(axis=0) + 1e-9
+    among = held.T.astype(np.float64) @ share + PRIOR * usual
+    odds = np.log(among / among.sum(axis=1, keepdims=True) * usual.sum() / usual)
+    return np.asarray(orders @ odds.T / np.sqrt(n))
 
 
 def _facts(

@@ -24,7 +24,6 @@ LOYALTIES: Final[Mapping[Loyalty, str]] = {
     "spend": later("Spend"),
     "share": later("Share of months with an order"),
 }
-LEVEL: Final = 0.05
 
 
 def render(desk: Desk, scope: Scope) -> None:
@@ -57,13 +56,9 @@ def render(desk: Desk, scope: Scope) -> None:
         )
 
 
-def _is_clear(lead: Lead) -> bool:
-    return lead.p_value < LEVEL and sum(lead.effects) > 0
-
-
 def _finding(found: tuple[Lead, Lead]) -> str:
     """Which of the two foretells the other."""
-    loyalty, breadth = (_is_clear(lead) for lead in found)
+    loyalty, breadth = (lead.foretells for lead in found)
     if loyalty and breadth:
         return _("Each foretells the other")
     if loyalty:
@@ -83,7 +78,7 @@ def _stated(desk: Desk, lead: Lead) -> Stated:
     words = _("F = {f}, p {p}, {n} customers").format(
         f=desk.show.decimal(lead.f, 1), p=_p(desk, lead), n=desk.show.count(lead.customers)
     )
-    value = _("clear") if _is_clear(lead) else _("not seen")
+    value = _("clear") if lead.foretells else _("not seen")
     return Stated(_name(lead), value, words)
 
 

@@ -1,4 +1,4 @@
-"""What leads what: statsmodels, planted directions, nothing where nothing is planted, short panels."""
+"""What leads what: statsmodels, size and power on simulated baskets, short panels."""
 
 import numpy as np
 import polars as pl
@@ -9,6 +9,8 @@ from metrics.crossbuying import basket_rows
 from metrics.direction import _fitted, directions, panel, periods_until
 from metrics.periods import Calendar, Grain
 from metrics.reasons import Reason
+
+FIRST = 2020 * 4
 
 
 def simulated(seed, *, loyalty=0.0, breadth=0.0, customers=400, periods=14):
@@ -53,18 +55,70 @@ def test_effects_are_those_of_least_squares_with_dummies():
     assert ours.covariance == pytest.approx(fit.cov_params()[:2, :2] * groups / (groups - 1))
 
 
-def test_each_planted_direction_is_found_and_the_other_is_not():
-    found = directions(simulated(2, loyalty=0.5))
-    assert [lead.p_value < 0.001 for lead in found] == [True, False]
-    assert found[0].effects[0] == pytest.approx(0.5, abs=0.1)
-    found = directions(simulated(3, breadth=0.4))
-    assert [lead.p_value < 0.001 for lead in found] == [False, True]
+def baskets(seed, *, widening=0.0, loyal=0.0, customers=400, quarters=12):
+    """Orders of customers with rates and tastes of their own, as `basket_rows` gives them.
+
+    How busy a customer is and how far he strays from his taste rise and fall by themselves, seasons apart.
+    `widening`: busy in one quarter, broader in the next; `loyal`: broader in one, busier in the next.
+    """
+    rng = np.random.default_rng(seed)
+    level, strays = rng.normal(0.9, 0.5, customers), rng.normal(0.0, 0.5, customers)
+    taste = rng.dirichlet(np.full(8, 0.6), customers)
+    busy, wide, parts = np.zeros(customers), np.zeros(customers), []
+    for quarter in range(quarters):
+        shocks = rng.normal(0, 0.4, (2, customers))
+        busy, wide = 0.5 * busy + loyal * wide + shocks[0], 0.5 * wide + widening * busy + shocks[1]
+        season = 0.3 * np.sin(quarter * np.pi / 2)
+        who = np.repeat(np.arange(customers), rng.poisson(np.exp(level + season + busy)))
+        order = np.repeat(np.arange(len(who)), 1 + rng.poisson(1.0, len(who)))
+        chance = taste ** np.exp(-strays - wide)[:, None]
+        reach = (chance / chance.sum(axis=1, keepdims=True)).cumsum(axis=1)[who[order]]
+        category = (rng.random(len(order))[:, None] > reach).sum(axis=1).clip(max=7)
+        day = np.datetime64(Calendar().start(FIRST + quarter, Grain.QUARTER)) + rng.integers(0, 85, len(who))
+        number = order + 1_000_000 * quarter
+        parts.append(
+            {"customer": who[order], "order": number, "ordered_on": day[order], "category": category}
+        )
+    lines = pl.concat(pl.DataFrame(part) for part in parts).cast(
+        {"ordered_on": pl.Date, "category": pl.String}
+    )
+    held = lines.group_by(lines.columns, maintain_order=True).agg(pl.len().cast(pl.Int64).alias("purchases"))
+    return held.with_columns(gross_amount=100_000 * pl.col("purchases"))
 
 
-def test_nothing_is_found_where_nothing_is():
-    """Twenty seeds, two tests each at 5 %: the chance of more than six is below 0.4 %."""
-    seeds = [directions(simulated(seed, customers=200, periods=12)) for seed in range(20)]
-    assert sum(lead.p_value < 0.05 for found in seeds for lead in found) <= 6
+def panels(seeds, quarters=12, **said):
+    """The panels of simulated baskets, one a seed."""
+    last = FIRST + quarters - 1
+    return [panel(baskets(seed, quarters=quarters, **said), Calendar(), last) for seed in range(seeds)]
+
+
+@pytest.fixture(scope="module")
+def unlinked():
+    """Sixty panels in which neither goes before the other."""
+    return panels(60)
+
+
+@pytest.mark.parametrize("loyalty", ["orders", "spend", "share"])
+def test_without_a_link_five_per_cent_are_rejected(unlinked, loyalty):
+    """Of 120 tests 6 are to be expected by chance; beyond 1 to 13 it would be chance in less than 1 %."""
+    found = [lead for each in unlinked for lead in directions(each, loyalty)]
+    assert 1 <= sum(lead.p_value < 0.05 for lead in found) <= 13
+    assert sum(lead.foretells for lead in found) <= 9
+
+
+def test_counts_that_grow_with_orders_would_be_taken_for_a_lead(unlinked):
+    """What `excess` is for: with plain counts far more than 5 % of 40 tests find a lead that is not there."""
+    plain = [each.with_columns(excess=pl.col("categories")) for each in unlinked[:20]]
+    leads = [directions(each) for each in plain]
+    assert sum(lead.p_value < 0.05 for pair in leads for lead in pair) > 8
+
+
+@pytest.mark.parametrize(("planted", "place"), [("widening", 0), ("loyal", 1)])
+def test_a_planted_direction_is_found_and_the_other_is_not(planted, place):
+    """Over 20 seeds: power of 80 % or more, and the reverse foretold in no more than chance allows (4)."""
+    found = [directions(each) for each in panels(20, **{planted: 0.3})]
+    assert sum(pair[place].foretells for pair in found) >= 16
+    assert sum(pair[1 - place].foretells for pair in found) <= 4
 
 
 def test_short_panels_take_a_bias_that_the_correction_lessens():

@@ -5,7 +5,7 @@ Pages and the command line both go this way, so that they show the same figures.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Final
@@ -23,7 +23,6 @@ from metrics.figures import compute
 from metrics.frames import CATEGORY, Marts
 from metrics.merging import unified
 from metrics.periods import Calendar, Grain, Window
-from metrics.segment_comparison import figures_of_groups, parted
 from metrics.segment_definitions import SegmentShare
 from metrics.segments import with_segments
 from metrics.selection import SEGMENT, Selection
@@ -105,15 +104,12 @@ class Book:
     def _by_segment(self, names: Sequence[str], window: Window, selection: Selection | None) -> pl.DataFrame:
         """Figures of every segment by itself, of the chosen ones where some are chosen; they may overlap."""
         chosen = selection or Selection()
-        if chosen.where:
-            fault = "`--where` and `--by segment` do not go together"
-            raise Fault(fault, "Write the condition into a segment")
         self.segmented.select(chosen)
-        wanted = chosen.attributes.get(SEGMENT) or tuple(self.segmented.segments)
-        members = {name: self.segmented.segments[name](self.as_of) for name in wanted}
-        groups = parted(self.segmented, members)
-        catalog = self.definitions.catalog
-        return figures_of_groups(catalog, names, groups, window)
+        others = {name: values for name, values in chosen.attributes.items() if name != SEGMENT}
+        everybody = self.segmented.select(replace(chosen, attributes=others))
+        wanted = chosen.attributes.get(SEGMENT) or tuple(everybody.segments)
+        groups = everybody.beside({name: everybody.segments[name](self.as_of) for name in wanted})
+        return compute(self.definitions.catalog, names, groups, window, by=SEGMENT)
 
     def window(self, span: Span, grain: Grain) -> Window:
         """The window of a span: open ends reach to the first day of the data and to the as-of day.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -12,12 +13,14 @@ from dashboard import segment_data
 from dashboard.desk import Desk
 from dashboard.state import Scope
 from metrics.clusters import FEATURES, Clusters, Method, clusters
+from metrics.figures import compute
 from metrics.frames import Marts
 from metrics.periods import Grain, Window
 from metrics.reasons import Reason
 from metrics.rfm import Rfm, bins_of, rfm
-from metrics.segment_comparison import differences, figures_of_groups, parted
+from metrics.segment_comparison import differences
 from metrics.segment_moves import movers, moves, overlaps
+from metrics.selection import SEGMENT
 
 REST: Final = "{rest}"
 """The customers who are not in the segment that is compared."""
@@ -57,22 +60,20 @@ def members(desk: Desk, names: Sequence[str], day: date) -> dict[str, pl.Series]
 def figures(
     desk: Desk, scope: Scope, names: Sequence[str], metrics: Sequence[str], which: str, day: date
 ) -> pl.DataFrame:
-    """Figures of some metrics for each segment; see `metrics.segment_comparison.figures_of_groups`."""
+    """Figures of some metrics `by` segment, as `metrics.figures.compute` gives them."""
     asked, other = window(desk, scope, which), segment_data.without_segments(scope)
     question = f"compare {names} {metrics} {asked} {day} {other.filters}"
     return desk.kept(
         question,
-        lambda: figures_of_groups(desk.catalog, metrics, _parts(desk, other, names, day), asked),
+        lambda: compute(desk.catalog, metrics, _beside(desk, other, names, day), asked, by=SEGMENT),
     )
 
 
-def _parts(desk: Desk, other: Scope, names: Sequence[str], day: date) -> dict[str, Marts]:
-    """The marts of each segment, whose sums are kept for other metrics and other days."""
-    within = segment_data.base(desk, other)
-    return desk.kept(
-        f"parts {names} {day} {other.filters}",
-        lambda: parted(desk.whole, members(desk, names, day), within),
-    )
+def _beside(desk: Desk, other: Scope, names: Sequence[str], day: date) -> Marts:
+    """The marts with the segments side by side, whose sums are kept for other metrics and other days."""
+    chosen = desk.marts(replace(other, categories=()))
+    question = f"beside {names} {day} {other.filters}"
+    return desk.kept(question, lambda: chosen.beside(members(desk, names, day)))
 
 
 def difference(rows: pl.DataFrame, a: str, b: str) -> pl.DataFrame:

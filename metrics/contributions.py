@@ -8,9 +8,11 @@ a and b, by
 which adds up to the change of R, because the b / B of all parts add up to 1 in either period. Where a part
 has a quotient of its own in both periods, r = a / b and w = b / B, the effect is the sum of `rate` = mean w *
 change of r, what the part itself did better, and `mix` = (mean r - mean R) * change of w, what its size did.
+
+Segments may overlap. Each has the effect that it has against everybody else; those effects do not add up.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -25,7 +27,7 @@ from metrics.frames import CATEGORY, Marts
 from metrics.measures import Compute
 from metrics.orders import LINE_SUMS
 from metrics.periods import Window
-from metrics.selection import Missing
+from metrics.selection import SEGMENT, Missing
 
 PLACES: Final = 12
 EFFECT: Final = pl.Decimal(38, PLACES)
@@ -53,20 +55,25 @@ class Part:
 
 @dataclass(frozen=True)
 class Split:
-    """A figure taken apart: scale * (sum of all a), for a quotient over (sum of all b)."""
+    """A figure taken apart: scale * (sum of all a), for a quotient over (sum of all b).
+
+    `everything` are those sums where the parts overlap, None where they add up to them.
+    """
 
     parts: Mapping[str | None, Part]
     scale: Fraction
     is_quotient: bool
+    everything: Part | None = None
+
+    @property
+    def whole(self) -> Part:
+        """What the parts are parts of."""
+        return self.everything or _sum(self.parts.values())
 
     @property
     def total(self) -> Fraction | None:
         """The figure; None for a quotient with nothing below."""
-        above = sum((part.a for part in self.parts.values()), Fraction(0))
-        below = (
-            sum((part.b for part in self.parts.values()), Fraction(0)) if self.is_quotient else Fraction(1)
-        )
-        return self.scale * above / below if below else None
+        return self.of(self.whole)
 
     def of(self, part: Part) -> Fraction | None:
         """The figure of one part alone."""
@@ -84,7 +91,8 @@ def contributions(
     window, its `effect`, for quotients the two sides `rate` and `mix` of it, and how many rows it rests on.
     The effects are decimals and sum to the change of the figure exactly (a quotient's change is taken to
     twelve places). Windows are of one period each, their last one. Raises Fault for an unknown metric or
-    column, Missing when the figure cannot be split so or when there is none in one of the windows.
+    column, Missing when the figure cannot be split so or when there is none in one of the windows. Split by
+    SEGMENT there is a row a segment, which is what it did against everybody else; they do not add up.
     """
     now, before = (split(catalog, name, marts, window, by) for window in (current, reference))
     return effects(now, before)
@@ -92,11 +100,18 @@ def contributions(
 
 def split(catalog: Catalog, name: str, marts: Marts, window: Window, by: str) -> Split:
     """A figure of a window's last period, taken apart by the values of `by`; raises as `contributions`."""
-    marts.check_split(by)
+    marts, one = marts.split_by(by), replace(window, count=1)
     terms = _terms(name, catalog.plan(name))
-    parts = _parts(terms, marts, replace(window, count=1), by)
+    parts = _parts(terms, marts, one, by)
     _check_splits(terms, by)
-    return Split(parts, terms.scale, terms.below is not None)
+    everything = _parts(terms, marts, one, None)[None] if by == SEGMENT else None
+    return Split(parts, terms.scale, terms.below is not None, everything)
+
+
+def _sum(parts: Iterable[Part]) -> Part:
+    held = list(parts)
+    a, b = sum((part.a for part in held), Fraction(0)), sum((part.b for part in held), Fraction(0))
+    return Part(a, b, sum(part.n for part in held))
 
 
 def effects(now: Split, before: Split) -> pl.DataFrame:
@@ -107,11 +122,11 @@ def effects(now: Split, before: Split) -> pl.DataFrame:
     values = sorted({*now.parts, *before.parts}, key=lambda value: (value is None, value or ""))
     pairs = {value: (now.parts.get(value, Part()), before.parts.get(value, Part())) for value in values}
     if now.is_quotient:
-        found, sides = _quotient_effects(now.scale, pairs)
+        found, sides = _quotient_effects(now.scale, pairs, (now.whole, before.whole))
     else:
         found = {value: now.scale * (part.a - past.a) for value, (part, past) in pairs.items()}
         sides = {}
-    rounded = _rounded(found)
+    rounded = _rounded(found, adds_up=now.everything is None)
     rows = [
         _row(value, (now.of(pair[0]), now.of(pair[1])), pair, rounded[value], sides.get(value))
         for value, pair in pairs.items()
@@ -191,8 +206,8 @@ def _check_splits(terms: _Terms, by: str) -> None:
             raise Missing(fault)
 
 
-def _parts(terms: _Terms, marts: Marts, window: Window, by: str) -> dict[str | None, Part]:
-    """The quantities of each value of `by` in a window's last period."""
+def _parts(terms: _Terms, marts: Marts, window: Window, by: str | None) -> dict[str | None, Part]:
+    """The quantities of each value of `by`, of None alone without one, in a window's last period."""
     grid = evaluated(Asked(terms.measures, before=int(terms.late)), marts, window, by)
     for reason in grid.reasons.values():
         raise Missing(reason)
@@ -204,7 +219,8 @@ def _parts(terms: _Terms, marts: Marts, window: Window, by: str) -> dict[str | N
     base = [] if below is None else below.filter(last).to_list()
     rests = grid.column(terms.above[0][1], "n").filter(last).fill_null(0).to_list()
     found = {}
-    for at, value in enumerate(grid.cells["by"].filter(last).cast(pl.String).to_list()):
+    values = grid.cells["by"].filter(last).cast(pl.String).to_list() if by else [None]
+    for at, value in enumerate(values):
         total = sum((sign * _exact(column[at]) for sign, column in above), Fraction(0))
         found[value] = Part(total, _exact(base[at]) if base else Fraction(0), int(rests[at]))
     return found
@@ -215,28 +231,28 @@ def _exact(value: Decimal | float | None) -> Fraction:
 
 
 def _quotient_effects(
-    scale: Fraction, pairs: Mapping[str | None, tuple[Part, Part]]
+    scale: Fraction, pairs: Mapping[str | None, tuple[Part, Part]], wholes: tuple[Part, Part]
 ) -> tuple[dict[str | None, Fraction], dict[str | None, Fraction | None]]:
     """The effect of each part, and the `rate` side of it where the part has a quotient in both periods."""
-    base, past_base = (sum((pair[at].b for pair in pairs.values()), Fraction(0)) for at in (0, 1))
+    base, past_base = (whole.b for whole in wholes)
     if not base or not past_base:
         fault = "nothing to divide by in one of the periods"
         raise Missing(fault)
-    whole = sum((now.a / base + past.a / past_base for now, past in pairs.values()), Fraction(0)) / 2
+    mean = (wholes[0].a / base + wholes[1].a / past_base) / 2
     effects: dict[str | None, Fraction] = {}
     rates: dict[str | None, Fraction | None] = {}
     for value, (now, past) in pairs.items():
         size, past_size = now.b / base, past.b / past_base
-        effects[value] = scale * (now.a / base - past.a / past_base - whole * (size - past_size))
+        effects[value] = scale * (now.a / base - past.a / past_base - mean * (size - past_size))
         both = now.b and past.b
         rates[value] = scale * (size + past_size) / 2 * (now.a / now.b - past.a / past.b) if both else None
     return effects, rates
 
 
-def _rounded(effects: Mapping[str | None, Fraction]) -> dict[str | None, Decimal]:
-    """Effects as decimals that add up to the rounded change; the largest takes what rounding leaves."""
+def _rounded(effects: Mapping[str | None, Fraction], *, adds_up: bool) -> dict[str | None, Decimal]:
+    """Effects as decimals; where they add up to the change, the largest takes what rounding leaves."""
     units = {value: round(effect * 10**PLACES) for value, effect in effects.items()}
-    if units:
+    if units and adds_up:
         left = round(sum(effects.values(), Fraction(0)) * 10**PLACES) - sum(units.values())
         units[max(units, key=lambda value: abs(units[value]))] += left
     return {value: Decimal(unit).scaleb(-PLACES) for value, unit in units.items()}

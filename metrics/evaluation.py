@@ -19,7 +19,8 @@ from metrics.people import attribute_names
 from metrics.periods import Grain, Window
 from metrics.relations import PANEL, Relation
 from metrics.runs import codes
-from metrics.selection import Missing, mask
+from metrics.selection import SEGMENT, Missing, mask
+from metrics.sides import Sides
 from metrics.sums import (
     ALONE,
     QUANTILES,
@@ -154,23 +155,35 @@ def _keys(by: str | None) -> list[str]:
 
 def _totals(relation: Relation, asked: Asked, marts: Marts, window: Window, by: str | None) -> pl.DataFrame:
     """Sums by period and `by`, from kept sums by groups of customers where these tell what is asked."""
+    if relation.of_customers and by == SEGMENT and marts.sides:
+        sums = _by_group(relation, asked, marts, window, marts.sides.part_of, marts.sides)
+        return marts.sides.split(sums.drop(GROUP), sums[GROUP]).group_by(_keys(by)).sum()
     if relation.of_customers:
         groups = marts.kept("groups", lambda: Groups.of(marts.frame("customer_summary")))
         if groups.can_tell(marts, by):
-            return groups.gathered(_by_group(relation, asked, marts, window, groups), marts, by)
+            sums = _by_group(relation, asked, marts, window, groups.of_customer)
+            return groups.gathered(sums, marts, by)
     return summed(_rows(relation, asked, marts, window, by), asked.measures, asked.pairs, _keys(by))
 
 
 def _by_group(
-    relation: Relation, asked: Asked, marts: Marts, window: Window, groups: "Groups"
+    relation: Relation,
+    asked: Asked,
+    marts: Marts,
+    window: Window,
+    group_of: pl.Series,
+    sides: Sides | None = None,
 ) -> pl.DataFrame:
-    """Kept sums by group of at least the window's periods; another window adds only the periods it lacks."""
+    """Kept sums by group of at least the window's periods; another window adds only the periods it lacks.
+
+    `group_of` says by customer number the group; `sides` are those whose groups they are.
+    """
     everybody = replace(marts, mask=None, selection=replace(marts.selection, attributes={}))
-    about = (relation.name, asked.question, marts.selection.categories)
+    about = (relation.name, asked.question, marts.selection.categories, sides)
 
     def made(part: Window, before: int) -> pl.DataFrame:
         rows = _rows(relation, replace(asked, before=before), everybody, part, None)
-        group = groups.of_customer.gather(rows["customer"]).alias(GROUP)
+        group = group_of.gather(rows["customer"]).alias(GROUP)
         return summed(rows.with_columns(group), asked.measures, asked.pairs, ["period", GROUP])
 
     if window.is_cut or window.grain is Grain.ALL:

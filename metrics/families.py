@@ -4,7 +4,7 @@ A family is a file of definitions (subclasses of `Computed`) and one of figures.
 in each `match`, and its kinds join the union in `metrics.catalog`; mypy names the place that is forgotten.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import assert_never
 
@@ -24,7 +24,8 @@ from metrics.retention_lists import followed_customers
 from metrics.rfm import Rfm
 from metrics.segment_definitions import SegmentShare
 from metrics.segment_figures import group_customers, shares
-from metrics.selection import Missing
+from metrics.selection import SEGMENT, Missing
+from metrics.sides import SIDE
 from metrics.survey_definitions import (
     CustomerEffort,
     CustomerSatisfaction,
@@ -105,13 +106,23 @@ def split_points(definition: Computing, marts: Marts, window: Window, by: str | 
     if by == CATEGORY:
         reason = f"`{definition.kind}` is a figure of customers, who do not split by category"
         return {(None, code): point for code, point in nothing(window, reason).items()}
-    held = dict(marts.selection.attributes)
-    values = [each for each in marts.attributes[by] if each in (held.get(by) or marts.attributes[by])]
     found: dict[tuple[str | None, int], Point] = {}
-    for value in values:
-        part = marts.select(replace(marts.selection, attributes={**held, by: (value,)}))
+    for value, part in _split(marts, by):
         found |= {(value, code): point for code, point in _points(definition, part, window).items()}
     return found
+
+
+def _split(marts: Marts, by: str) -> Iterator[tuple[str, Marts]]:
+    """The customers of each value of an attribute, or of each group side by side."""
+    if by == SEGMENT and (sides := marts.sides):
+        for name, inside in sides.members.items():
+            selection = replace(marts.selection, attributes={**marts.selection.attributes, SIDE: (name,)})
+            yield name, replace(marts, selection=selection, mask=inside, answers=sides.answers, sides=None)
+        return
+    held = dict(marts.selection.attributes)
+    for value in marts.attributes[by]:
+        if value in (held.get(by) or marts.attributes[by]):
+            yield value, marts.select(replace(marts.selection, attributes={**held, by: (value,)}))
 
 
 def _points(definition: Computing, marts: Marts, window: Window) -> Mapping[int, Point]:

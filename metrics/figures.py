@@ -35,7 +35,7 @@ from metrics.moving import (
 from metrics.periods import Calendar, Grain, Window
 from metrics.points import Points, cells_of_points
 from metrics.relations import PANEL, RELATIONS
-from metrics.selection import Missing
+from metrics.selection import SEGMENT, Missing
 from metrics.sums import Pair
 
 FIGURE: Final = {
@@ -66,11 +66,11 @@ def compute(
     the rows of a simple metric, the denominator of a ratio of counts, answers, the customers of the period
     before. `lower` and `upper` bound the value at 95 % by the method in `interval`, which is empty for a full
     count. `complete` is False while the period still runs. `excluded` counts rows left out for a fault, such
-    as answers off the scale. `by` names a customer attribute or `category`; there null stands for no value.
-    No metrics give no rows. Raises Fault for an unknown metric or column.
+    as answers off the scale. `by` names a customer attribute or `category`, where null stands for no value;
+    SEGMENT gives each group of `Marts.beside`, else each segment, and they may overlap. No metrics give no
+    rows. Raises Fault for an unknown metric or column.
     """
-    if by is not None:
-        marts.check_split(by)
+    marts = marts.split_by(by)
     if not names:
         return pl.DataFrame(schema=FIGURE)
     cells, keys = _cells(catalog, names, marts, window, by)
@@ -87,7 +87,7 @@ def _cells(
         for name, plan in plans.items()
         if (found := _points(catalog, plan.definition, marts, window, by)) is not None
     }
-    values = {value for each in points.values() for value, _ in each}
+    values = {value for each in points.values() for value, _ in each} | {*_sides(marts, by)}
     grid = evaluated(_asked(plans.values()), marts, window, by, values)
     keys = grid.cells.select("period", *(["by"] if by else []))
     done = {name: cells_of_points(each, keys) for name, each in points.items()}
@@ -134,12 +134,18 @@ def _points(
             if adds_over_time(plan):
                 found = added_up(definition, ask, window, calendar, as_of, since)
             elif counts_active(plan) and by != CATEGORY:
-                found = counted_once(definition, partial(_panel, marts, by), window, calendar, as_of, since)
+                ask_panel, more = partial(_panel, marts, by), _sides(marts, by)
+                found = counted_once(definition, ask_panel, window, calendar, as_of, since, more)
             return found or cumulative(definition, ask, window, calendar, as_of, since)
         case Change(metric=name):
             return change(definition, ask, window, calendar, as_of)
         case _:
             return None
+
+
+def _sides(marts: Marts, by: str | None) -> Sequence[str]:
+    """The groups side by side that figures are split by; those without a row have figures too."""
+    return tuple(marts.sides.members) if by == SEGMENT and marts.sides else ()
 
 
 def _panel(marts: Marts, by: str | None, window: Window) -> pl.DataFrame:

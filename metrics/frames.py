@@ -32,6 +32,7 @@ from metrics.selection import (
     lines_where,
     mask,
 )
+from metrics.sides import Sides
 from metrics.slices import ORDER_KEYS, Merged, between, is_empty, places, reached
 
 Frame = pl.LazyFrame | pl.DataFrame
@@ -66,7 +67,8 @@ class Marts:
     Frames are read when first needed and then kept; selections of the same version share them. `mask` says
     by customer number who counts, None for everybody. `of_lines`: the frames were rebuilt from some of the
     order lines. `segments` maps the names of segments to what gives, for a day, who belongs by number,
-    `instruments` those of questionnaires to what reads their answers.
+    `instruments` those of questionnaires to what reads their answers. `sides` are the groups of customers
+    that figures are split by as SEGMENT, see `beside`.
     """
 
     frames: Mapping[str, Frame]
@@ -77,6 +79,7 @@ class Marts:
     of_lines: bool = False
     segments: Mapping[str, Callable[[date], pl.Series]] = field(default_factory=dict, repr=False)
     instruments: Mapping[str, Instrument] = field(default_factory=dict, repr=False)
+    sides: Sides | None = field(default=None, repr=False)
     opened: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False)
     answers: dict[object, Any] = field(default_factory=dict, repr=False)
 
@@ -191,12 +194,25 @@ class Marts:
         lines = self.frames["order_lines"].lazy() if "order_lines" in self.frames else pl.LazyFrame()
         check_values(line_condition(where, lines, people), lines, people.lazy())
 
-    def check_split(self, by: str) -> None:
-        """Raise Fault unless figures can be split by that column: a customer attribute or `category`."""
+    def beside(self, members: Mapping[str, pl.Series]) -> "Marts":
+        """The same, split as SEGMENT by groups of customers: by number, who is in each; they may overlap."""
+        return replace(self, sides=Sides.of(members, self.mask, self.answers))
+
+    def split_by(self, by: str | None) -> "Marts":
+        """The same, ready to be split by a column: a customer attribute, `category`, or SEGMENT.
+
+        Segments are those of the as-of day where no other groups were given. Raises Fault for any other one.
+        """
+        if by == SEGMENT and (self.sides or self.segments):
+            return self if self.sides else self.kept(("beside", str(self.selection)), self._by_segment)
         known = (*self.attributes, *([CATEGORY] if "baskets" in self.frames else []))
-        if by not in known:
+        if by is not None and by not in known:
             what = "column to split by"
             raise unknown(what, by, known)
+        return self
+
+    def _by_segment(self) -> "Marts":
+        return self.beside({name: belongs(self.as_of) for name, belongs in self.segments.items()})
 
     def empty_columns(self, relation: Relation, columns: Collection[str]) -> frozenset[str]:
         """Those of the columns of a relation that no source gives."""
@@ -345,14 +361,16 @@ class Marts:
         if self.mask is not None:
             kept = kept.filter(self.mask.gather(kept["customer"]).fill_null(value=False))
         theirs = {name: name for name in columns.difference(own)}
-        if by and not split:
+        if by and by not in (CATEGORY, SEGMENT):
             theirs["by"] = by
-        if not theirs:
-            return kept
-        people = self.frame("customer_summary")
-        return kept.with_columns(
-            people[source].gather(kept["customer"]).alias(name) for name, source in theirs.items()
-        )
+        if theirs:
+            people = self.frame("customer_summary")
+            kept = kept.with_columns(
+                people[source].gather(kept["customer"]).alias(name) for name, source in theirs.items()
+            )
+        if by == SEGMENT and self.sides:
+            return self.sides.split(kept, self.sides.part_of.gather(kept["customer"]))
+        return kept
 
     def _of_nobody(self, rows: pl.DataFrame, columns: frozenset[str], by: str | None) -> pl.DataFrame:
         """The rows of what is not recorded by customer, selected by columns of their own."""

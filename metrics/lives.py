@@ -15,6 +15,7 @@ from metrics.frames import Marts
 from metrics.periods import Grain, Window
 from metrics.relations import RELATIONS, Relation
 from metrics.runs import in_order, starts, sums
+from metrics.selection import Selection, check
 from metrics.standings import everybody, is_selected
 
 Start = Literal["first_order", "any_order", "contact", "survey_answer", "contract"]
@@ -114,7 +115,8 @@ def _of_category(marts: Marts, category: str | None) -> Marts:
     """The marts narrowed to one category beside what is already selected."""
     if category is None:
         return marts
-    return marts.select(replace(marts.selection, categories=(category,)))
+    check(Selection(categories=(category,)), {}, marts.categories)
+    return replace(marts, selection=replace(marts.selection, categories=(category,)))
 
 
 def _whole(marts: Marts, relation: Relation, grain: Grain, columns: frozenset[str]) -> pl.DataFrame:

@@ -73,11 +73,13 @@ def counted_once(
     calendar: Calendar,
     as_of: date,
     since: date | None,
+    more: Sequence[str] = (),
 ) -> Points | None:
     """The same of a count of active customers, in one go; None where stretches cut periods.
 
-    `ask` gives the panel of a window: `period`, `customer`, `orders`, and `by`, one value a customer. An
-    active customer counts from that period on, until he is active again or the stretch has left it behind.
+    `ask` gives the panel of a window: `period`, `customer`, `orders`, and `by`. An active customer counts
+    from that period on, until he is active again or the stretch has left it behind. `more` are values of `by`
+    that have a figure even where nobody has one of their rows.
     """
     firsts = _firsts(definition, window, calendar, as_of, since)
     if firsts is None:
@@ -88,10 +90,11 @@ def counted_once(
         if "by" in rows.columns
         else pl.Series("by", [None], pl.String).new_from_index(0, len(rows))
     )
-    values = by.unique()
-    grouped = rows.select("period", "customer", "orders", pl.Series("group", codes(by)))
+    every = pl.concat([by, pl.Series(more, dtype=by.dtype)])
+    values, kind = every.unique(), codes(every)
+    grouped = rows.select("period", "customer", "orders", pl.Series("group", kind[: len(rows)]))
     active = grouped.filter((pl.col("orders") > 0) & pl.col("customer").is_not_null())
-    counts = _counted_once(active, window, [*firsts.values()], len(values))
+    counts = _counted_once(active, window, [*firsts.values()], int(kind.max(initial=0)) + 1)
     found: dict[tuple[str | None, int], Point] = {}
     for value, group in zip(values.cast(pl.String).to_list(), codes(values).tolist(), strict=True):
         for at, code in enumerate(window.periods):
@@ -104,10 +107,10 @@ def counted_once(
 
 def _counted_once(active: pl.DataFrame, window: Window, firsts: Sequence[int], groups: int) -> Whole:
     """By group and period of the window, the customers who were active since the period's first one."""
-    rows = in_order(active, ("customer", "period"))
+    rows = in_order(active, ("customer", "group", "period"))
     customer, period, group = (rows[name].to_numpy() for name in ("customer", "period", "group"))
     again = np.full(len(rows), window.last + 1)
-    same = customer[1:] == customer[:-1]
+    same = (customer[1:] == customer[:-1]) & (group[1:] == group[:-1])
     again[:-1][same] = period[1:][same]
     left_behind = window.first + np.searchsorted(np.array(firsts), period, side="right")
     begins = np.maximum(period, window.first)

@@ -12,7 +12,7 @@ from metrics.contributions import contributions
 from metrics.figures import compute
 from metrics.frames import Marts
 from metrics.periods import Grain, Window
-from metrics.selection import Missing, Selection
+from metrics.selection import SEGMENT, Missing, Selection
 
 NOW, BEFORE, YEAR_BEFORE = (Window(Grain.MONTH, 2024 * 12 + code) for code in (2, 1, -10))
 SPLITS = ("region", "vip", "channel", "category")
@@ -45,6 +45,30 @@ def test_effects_add_up_to_the_change(
             assert change == now["amount"] - before["amount"], name
         explained += 1
     assert explained >= (5 if by == "category" or kept == "category" else 20)
+
+
+def test_the_effect_of_a_segment_is_the_one_against_everybody_else(
+    shop_marts: Marts, shipped: Catalog
+) -> None:
+    """Oracle: the same customers as the values of an attribute, whose effects add up."""
+    people = shop_marts.frame("customer_summary")
+    east = (people["region"].cast(pl.String) == "East").fill_null(value=False)
+    groups = {"vip": people["vip"].fill_null(value=False), "east": east}
+    beside, explained = shop_marts.beside(groups), 0
+    for name in shipped.plans:
+        try:
+            found = contributions(shipped, name, beside, NOW, BEFORE, SEGMENT)
+        except Missing:
+            continue
+        for group, by, value in (("vip", "vip", "true"), ("east", "region", "East")):
+            rows = contributions(shipped, name, shop_marts, NOW, BEFORE, by)
+            ours, theirs = (
+                each.row(by_predicate=pl.col("by") == said)[1:]
+                for each, said in ((found, group), (rows, value))
+            )
+            assert [*map(float, filter(None, ours))] == pytest.approx([*map(float, filter(None, theirs))])
+        explained += 1
+    assert explained >= 20
 
 
 def test_parts_show_their_own_figures(shop_marts: Marts, shipped: Catalog) -> None:

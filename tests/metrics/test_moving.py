@@ -109,6 +109,15 @@ def test_customers_of_stretches_split_by_what_they_are(shipped, database, shop_m
         assert n == sql(database, CUSTOMERS, start, end, f"{by}::TEXT = '{value}'"), (value, code)
 
 
+def test_a_split_of_a_selection_has_the_values_selected(shipped, shop_marts):
+    definition = cumulative("active_customers", window="6 months")
+    ends = shop_marts.select(Selection({"region": ("East", "West")}))
+    whole = values(shipped, definition, shop_marts, by="region")
+    kept = values(shipped, definition, ends, by="region").filter(pl.col("value") > 0)
+    expected = whole.filter(pl.col("by").is_in(["East", "West"]), pl.col("value") > 0)
+    assert kept.select("by", "period", "value").equals(expected.select("by", "period", "value"))
+
+
 def test_money_stays_exact_and_splits(shipped, shop_marts):
     whole = values(shipped, cumulative("net_revenue", to_date="year"), shop_marts)
     parts = values(shipped, cumulative("net_revenue", to_date="year"), shop_marts, by="region")

@@ -91,6 +91,16 @@ class Refreshing(BaseModel):
         return length_of(self.late_after)
 
 
+class Snapshots(BaseModel):
+    """How many snapshots stay when the others are deleted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep: int = Field(
+        50, ge=1, description="How many of the newest stay, besides those with a tag or a note."
+    )
+
+
 class Project(BaseModel):
     """A project: its name, its money, its calendar and where it keeps its store."""
 
@@ -118,6 +128,7 @@ class Project(BaseModel):
     store: str = Field("store", min_length=1, description="Folder of the store, relative to the project.")
     min_n: int = Field(5, ge=1, description="Figures over fewer people or rows than this are not shown.")
     refresh: Refreshing = Field(Refreshing(), description="How often the data are refreshed.")
+    snapshots: Snapshots = Field(Snapshots(), description="How many snapshots stay.")
     access: Access = Field(Access(), description="What of a person the pages show.")
 
 

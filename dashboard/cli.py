@@ -222,14 +222,17 @@ def snapshots(
     store: StoreFolder = None,
     verify: Annotated[bool, typer.Option("--verify", help="Check the hash of every file.")] = False,
     keep: Annotated[
-        int | None, typer.Option("--prune", min=1, help="Keep the newest so many and those with a tag.")
+        int | None,
+        typer.Option(
+            "--prune", min=1, help="Delete all but the newest so many and those with a tag or note."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """List the snapshots of the project, the newest first."""
     from dashboard.commands.snapshot import list_snapshots
 
-    list_snapshots(project, store, verify=verify, keep=keep, as_json=as_json)
+    list_snapshots(project, store, verify=verify, keep=keep, as_json=as_json, now=_now())
 
 
 @app.command()

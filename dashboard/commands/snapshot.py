@@ -8,14 +8,17 @@ from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
+from connectors.store import Store
 from dashboard.commands.opening import opened, served
 from dashboard.commands.terminal import CannotRun, ProblemFound, progress, say, show, show_json, show_table
 from dashboard.format import Formatter
 from dashboard.mail import Post, letter
-from dashboard.snapshots.library import FOLDER, Library, Snapshot
+from dashboard.snapshots.library import FOLDER, Library, Marks, Snapshot
+from dashboard.snapshots.pins import prune
 from dashboard.workspace import PROJECT_VARIABLE, STORE_VARIABLE, Workspace
 
 if TYPE_CHECKING:
@@ -113,15 +116,23 @@ def _delivered(made: Snapshot, order: Order) -> Path | None:
 
 
 def list_snapshots(
-    project: Path | None, store: Path | None, *, verify: bool, keep: int | None, as_json: bool
+    project: Path | None,
+    store: Path | None,
+    *,
+    verify: bool,
+    keep: int | None,
+    as_json: bool,
+    now: datetime,
 ) -> None:
     """Every snapshot of the project, the newest first; with `verify` also what was changed in any file.
 
-    With `keep` all but the newest so many are deleted first, those with a tag excepted.
+    With `keep` all but the newest so many are deleted first, those with a tag or a note excepted.
     """
-    library = Library(opened(project, store).folder / FOLDER)
+    workspace = opened(project, store)
+    library = Library(workspace.folder / FOLDER)
     if keep is not None:
-        say(f"{len(library.prune(keep))} deleted")
+        gone = prune(library, Store(workspace.store), keep, now)
+        say(f"{len(gone)} deleted: {', '.join(each.id for each in gone)}" if gone else "nothing to delete")
     found = library.snapshots()
     faults = {each.id: each.faults() if verify else [] for each in found}
     if as_json:
@@ -129,17 +140,22 @@ def list_snapshots(
         rows = [each.manifest.model_dump(mode="json", include=kept) for each in found]
         show_json([row | {"faults": faults[str(row["id"])]} for row in rows])
     else:
-        head = ("snapshot", "title", "made", "by", "data through", "faults" if verify else "pages")
-        show_table(head, [_line(each, faults[each.id], verify=verify) for each in found])
+        marks = library.notes().marks
+        last = {each.id: ", ".join(marks.get(each.id, Marks()).tags) for each in found}
+        if verify:
+            last = {name: "; ".join(each) or "none" for name, each in faults.items()}
+        head = ("snapshot", "title", "made", "by", "data through", "faults" if verify else "tags")
+        show_table(head, [(*_line(workspace, each), last[each.id]) for each in found])
     if any(faults.values()):
         raise ProblemFound("\n".join(f"{name}: {'; '.join(each)}" for name, each in faults.items() if each))
 
 
-def _line(snapshot: Snapshot, faults: Sequence[str], *, verify: bool) -> tuple[str, ...]:
-    manifest = snapshot.manifest
-    last = "; ".join(faults) or "none" if verify else str(len(snapshot.content().pages))
-    made, through = manifest.created_at.strftime("%Y-%m-%d %H:%M"), manifest.data.as_of.isoformat()
-    return (snapshot.id, manifest.title, made, manifest.created_by, through, last)
+def _line(workspace: Workspace, snapshot: Snapshot) -> tuple[str, ...]:
+    """What a snapshot is, its moment in the time zone of the project."""
+    manifest, project = snapshot.manifest, workspace.project
+    show = Formatter(project.locale, project.currency)
+    made = show.moment(manifest.created_at.astimezone(ZoneInfo(project.timezone)))
+    return (snapshot.id, manifest.title, made, manifest.created_by, show.day(manifest.data.as_of))
 
 
 def compare(

@@ -10,7 +10,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -73,6 +73,11 @@ class Snapshot:
     def id(self) -> str:
         """Its name."""
         return self.manifest.id
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
     def content(self) -> Content:
         """What it says, with the rows behind charts and tables. Raises SnapshotError when it is damaged."""
@@ -253,17 +258,17 @@ class Library:
             raise damaged(manifest.id, f"{what} is not as it was when the snapshot was made")
         return self.add(manifest, files)
 
-    def remove(self, name: str) -> None:
-        """Delete a snapshot. Raises SnapshotError when there is none of that name."""
-        shutil.rmtree(self.find(name).folder)
+    def due(self, keep: int) -> list[Snapshot]:
+        """What pruning deletes, the newest first: not the newest `keep`, none with a tag or a note."""
+        marked = {name for name, marks in self.notes().marks.items() if marks != Marks()}
+        return [each for each in self.snapshots()[keep:] if each.id not in marked]
 
-    def prune(self, keep: int) -> list[str]:
-        """Delete all but the newest `keep` snapshots, never one that carries a tag; says which."""
-        marks = self.notes().marks
-        gone = [each for each in self.snapshots()[keep:] if not marks.get(each.id, Marks()).tags]
+    def prune(self, keep: int) -> list[Snapshot]:
+        """Delete what is due; says what went."""
+        gone = self.due(keep)
         for each in gone:
             shutil.rmtree(each.folder)
-        return [each.id for each in gone]
+        return gone
 
     def notes(self) -> Notes:
         """What people added."""
@@ -322,10 +327,10 @@ def _read(held: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 
 
 def fresh_id(title: str, now: datetime) -> str:
-    """A name for a snapshot: the moment, and the title in plain letters.
+    """A name for a snapshot: the moment as its zone writes it, and the title in plain letters.
 
-    >>> fresh_id("Weekly review, East", datetime(2026, 6, 30, 9, 5, tzinfo=UTC))
+    >>> fresh_id("Weekly review, East", datetime(2026, 6, 30, 9, 5))
     '20260630-0905-weekly-review-east'
     """
     plain = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40]
-    return f"{now.astimezone(UTC):%Y%m%d-%H%M}-{plain or 'snapshot'}"
+    return f"{now:%Y%m%d-%H%M}-{plain or 'snapshot'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,6 @@ import polars as pl
 
 from connectors.store import Manifest as StoreManifest
 from connectors.store import Store
-from connectors.writer import exclusive
 from dashboard.desk import Desk
 from dashboard.parts.downloads import csv
 from dashboard.snapshots import html, pdf, workbook
@@ -29,6 +28,7 @@ from dashboard.snapshots.content import (
     digest,
 )
 from dashboard.snapshots.library import CONTENT, FIGURES, FOLDER, FRAMES, Library, Snapshot, fresh_id
+from dashboard.snapshots.pins import hold
 
 PACKAGE: Final = "rapport-dashboard"
 
@@ -48,7 +48,7 @@ def make(shown: Sequence[Shown], wish: Wish, tell: Told = lambda _what, _share: 
     manifest, made = composed(shown, wish, tell)
     files = _files(made, manifest, tell)
     found = library(desk).add(manifest, files)
-    _pin(desk, wish.now)
+    hold(Store(desk.workspace.store), desk.version.id, wish.now)
     return found
 
 
@@ -65,18 +65,10 @@ def library(desk: Desk) -> Library:
     return Library(desk.workspace.folder / FOLDER)
 
 
-def _pin(desk: Desk, now: datetime) -> None:
-    """Keep the version, so that a later comparison can tell data from definitions."""
-    store = Store(desk.workspace.store)
-    if desk.version.id not in store.index().pinned:
-        with exclusive(store, now=now) as writer:
-            writer.pin(desk.version.id)
-
-
 def _manifest(desk: Desk, made: Content, wish: Wish) -> Manifest:
     project = desk.project
     return Manifest(
-        id=fresh_id(wish.title, wish.now),
+        id=fresh_id(wish.title, desk.local_time(wish.now)),
         title=wish.title,
         created_at=wish.now,
         created_by=wish.by,
@@ -90,7 +82,14 @@ def _manifest(desk: Desk, made: Content, wish: Wish) -> Manifest:
         definitions_hash=definitions_hash(made.definitions),
         configuration_hash=_configuration(desk.workspace.folder),
         content_hash=content_hash(made, desk.as_of),
+        rows=_rows(made, desk.as_of),
     )
+
+
+def _rows(made: Content, as_of: date) -> Mapping[str, int]:
+    """How many rows each Parquet file has."""
+    counts = {f"{FRAMES}/{name}.parquet": len(frame) for name, frame in made.frames().items()}
+    return {FIGURES: len(made.figures(as_of)), **counts}
 
 
 def _data(manifest: StoreManifest) -> Data:

@@ -21,7 +21,7 @@ from dashboard.snapshots.html import page_name
 from dashboard.snapshots.library import FOLDER, Library, Marks, Remark, Snapshot
 from dashboard.text import gettext as _
 from dashboard.text import ngettext
-from dashboard.views import snapshot_comparison
+from dashboard.views import snapshot_comparison, snapshot_pruning
 
 OPEN: Final = "snapshots.open"
 ZIP: Final = "application/zip"
@@ -43,13 +43,16 @@ def render() -> None:
         words = _("Keep a page with the button Snapshot at its top, or a report with `rapport snapshot`.")
         states.empty("photo_camera", _("No snapshots yet"), words.replace("`", ""))
         return
-    listed, compared, noted_ = st.tabs([_("All snapshots"), _("Compare two"), _("Notes on dates")])
+    names = [_("All snapshots"), _("Compare two"), _("Notes on dates"), _("Delete old ones")]
+    listed, compared, noted_, old = st.tabs(names)
     with noted_:
         _dates(desk)
     with listed:
         _list(desk, library, found)
     with compared:
         snapshot_comparison.draw(desk, found)
+    with old:
+        snapshot_pruning.draw(desk, library, found)
 
 
 def _dates(desk: Desk) -> None:

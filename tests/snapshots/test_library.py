@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from dashboard.snapshots.errors import SnapshotError
-from dashboard.snapshots.library import Library, Marks, opened
+from dashboard.snapshots.library import Library, opened
 
 
 @pytest.fixture
@@ -120,26 +120,6 @@ def test_a_newer_format_says_so(library):
     path.write_text(path.read_text("utf-8").replace('"format": 1', '"format": 99'), "utf-8")
     with pytest.raises(SnapshotError, match=r"newer Rapport .*Upgrade"):
         opened(snapshot.folder)
-
-
-def test_tags_keep_a_snapshot_from_being_pruned(library, report):
-    for number in range(3):
-        shutil.copytree(report.folder, library.folder / f"copy-{number}")
-        path = library.folder / f"copy-{number}" / "manifest.json"
-        path.write_text(
-            path.read_text("utf-8").replace(f'"id": "{report.id}"', f'"id": "copy-{number}"'), "utf-8"
-        )
-    library.mark("copy-0", Marks(tags=("board",)))
-    gone = library.prune(1)
-    assert len(gone) == 2
-    assert "copy-0" not in gone
-    assert {each.id for each in library.snapshots()} >= {"copy-0"}
-
-
-def test_a_snapshot_pins_the_version_behind_it(report, shop):
-    from connectors.store import Store
-
-    assert report.manifest.data.version in Store(shop / "store").index().pinned
 
 
 KEPT = Path(__file__).with_name("format_1")

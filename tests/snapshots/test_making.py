@@ -76,6 +76,13 @@ def test_the_same_input_gives_the_same_hash_and_another_one_another(shop, keep):
     assert keep(shop, "--page", "equity").manifest.content_hash != first.manifest.content_hash
 
 
+def test_the_manifest_counts_the_rows_of_every_table(report):
+    named = [name for name in report.manifest.files if name.endswith(".parquet")]
+    assert sorted(report.manifest.rows) == sorted(named)
+    for name in named:
+        assert len(pl.read_parquet(report.folder / name)) == report.manifest.rows[name]
+
+
 def test_a_shortened_list_says_how_many_rows_it_leaves_out(report):
     lists = [
         b

@@ -115,6 +115,16 @@ def own_reads(catalog: Catalog, name: str) -> list[tuple[Relation, Collection[st
     return [(part.relation, part.columns) for part in _own_parts(catalog, name)]
 
 
+def reads_categories(catalog: Catalog, name: str) -> bool:
+    """Whether a metric, or one that it reads, rests on the categories of order lines."""
+    return any(
+        (_LINES, "category") in set(_origins(relation, column))
+        for each in (name, *below(catalog, name))
+        for relation, columns in own_reads(catalog, each)
+        for column in columns
+    )
+
+
 def _own_parts(catalog: Catalog, name: str) -> list[Compute]:
     """The measures of a metric that are not those of a metric which it names."""
     theirs = [part for other in read_by(catalog, name) for part in catalog.plan(other).parts]

@@ -1,9 +1,10 @@
 """Cross-buying: in how many categories customers buy, how fast they get there, and where they start.
 
 A customer holds a category when something of it was bought and not all of it returned. Categories are those
-that the order lines carry: one version of the tree for all of history, so that a re-mapping is not taken for
-cross-buying. Counts of categories grow with the number of orders by construction; whoever orders more often
-has more, whatever the taste. So groups are compared at an equal number of orders (`rarefaction`).
+that the order lines carry, whose tree every version records (`metrics.category_tree`): products that moved
+within it would be taken for cross-buying. Counts of categories grow with the number of orders by
+construction; whoever orders more often has more, whatever the taste. So groups are compared at an equal
+number of orders (`rarefaction`).
 """
 
 from datetime import timedelta

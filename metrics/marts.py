@@ -6,6 +6,7 @@
 | orders | customer x order x day (customer, ordered_on, order) |
 | baskets | category x customer x order x day (category, customer, ordered_on, order) |
 | customer_weeks, _months, _quarters, _years | period x customer (period, customer) |
+| category_tree | product x category (product, first day) |
 | answers | survey answer (instrument, item, part, day) |
 | contacts, contracts, spending | contact, contract, spend entry (day) |
 
@@ -24,6 +25,8 @@ import polars as pl
 from narwhals.stable.v2.typing import IntoLazyFrame
 
 from connectors.tables import dtypes
+from metrics.category_tree import MART as TREE
+from metrics.category_tree import category_tree
 from metrics.events import complete, event_marts
 from metrics.merging import unified
 from metrics.money import units
@@ -108,7 +111,7 @@ def build(
     totals = None
     if "order_lines" in tables:
         made, totals = order_marts(tables["order_lines"], people, calendar, as_of, part_lines=part_lines)
-        marts |= made
+        marts |= made | {TREE: category_tree(opened(tables["order_lines"]), tables.get("products"), as_of)}
     return marts | {"customer_summary": customer_summary(people, tables.get("customers"), totals)}
 
 

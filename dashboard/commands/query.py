@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import Fault
+from dashboard import category_trees
 from dashboard.commands.opening import opened, served
 from dashboard.commands.terminal import ProblemFound, say, show, show_json, show_table
 from dashboard.counts import with_unit
 from dashboard.figures import GRAINS, Book, Span, parsed_day, period_name
 from dashboard.format import Formatter
+from dashboard.lineage import reads_categories
 from metrics.counted import counted
+from metrics.frames import CATEGORY
 from metrics.periods import Calendar, Grain
 from metrics.selection import SEGMENT, Selection
 
@@ -99,6 +102,9 @@ def _row(book: Book, figure: Row, grain: Grain, column: str | None) -> Row:
     unit = book.definitions.catalog.definition(figure["metric"]).unit
     kept = ("metric", "value", "n", "lower", "upper", "interval", "complete", "excluded", "reason")
     row = {name: figure[name] for name in kept} | {"as_of": book.as_of, "by": by}
+    if column == CATEGORY or reads_categories(book.definitions.catalog, figure["metric"]):
+        found = category_trees.tree(book.marts)
+        row["category_tree"] = found.version if found else None
     row["counts"] = counted(book.definitions.catalog, figure["metric"])
     row["unit"] = book.workspace.project.currency if unit == "money" else unit
     return row | ({"amount": figure["amount"]} if figure["amount"] is not None else {})
@@ -117,6 +123,8 @@ def _show(book: Book, question: Question, rows: Sequence[Row]) -> None:
     where = f", where {question.where}" if question.where else ""
     inside = f", segment {' or '.join(question.segments)}" if question.segments else ""
     show(f"{project.name}, as of {formatter.day(book.as_of)}{inside}{where}")
+    if any("category_tree" in row for row in rows):
+        show(f"category tree {category_trees.described(book.marts, formatter)}")
 
 
 def _line(book: Book, formatter: Formatter, row: Row) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from connectors.store import Store
+from dashboard.category_trees import difference
 from dashboard.commands.opening import opened, served
 from dashboard.commands.terminal import CannotRun, ProblemFound, progress, say, show, show_json, show_table
 from dashboard.format import Formatter
@@ -181,6 +182,9 @@ def compare(
         manifest = after.manifest
         head = ("page", "figure", ">before", ">after", ">change", "why")
         show_table(head, as_rows(changes, Formatter(manifest.locale, manifest.currency)))
+        versions = (each.manifest.data.version for each in (before, after))
+        if differing := difference(Store(workspace.store), *versions):
+            say(differing)
 
 
 def _today(workspace: Workspace, before: "Side", now: datetime) -> "Side":

@@ -10,10 +10,11 @@ from typing import Final
 import polars as pl
 import streamlit as st
 
-from dashboard import data, sheet, wording
+from dashboard import category_trees, data, sheet, wording
 from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.format import MISSING, Formatter
+from dashboard.lineage import reads_categories
 from dashboard.parts.effects import Effect, effects
 from dashboard.parts.filter_bar import heading
 from dashboard.parts.kpi_row import change_line, goal_line, sentence
@@ -55,6 +56,7 @@ def _draw(desk: Desk, scope: Scope, tile: Tile) -> None:
 
 def _facts(desk: Desk, scope: Scope, tile: Tile) -> str:
     definition, show, read = desk.metric(tile.name), desk.show, desk.read
+    by_category = bool(scope.categories) or reads_categories(desk.catalog, tile.name)
     pairs = {
         _("Definition"): definition.description,
         _("Formula"): wording.formula(definition, lambda name: desk.metric(name).label),
@@ -66,6 +68,7 @@ def _facts(desk: Desk, scope: Scope, tile: Tile) -> str:
         _("Period"): read.period(tile.period, scope.grain, long=True),
         _("As of"): show.day(desk.as_of),
         _("Filters"): ", ".join(read.filters(scope)),
+        _("Category tree"): category_trees.described(desk.whole, show) if by_category else "",
     }
     return facts({name: text for name, text in pairs.items() if text}, code=[_("Formula")])
 

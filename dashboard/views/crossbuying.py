@@ -8,8 +8,8 @@ from typing import Final
 
 import streamlit as st
 
+from dashboard import category_trees, data, state
 from dashboard import crossbuying_data as asked
-from dashboard import data, state
 from dashboard.desk import Desk
 from dashboard.parts import filter_bar, markup, states
 from dashboard.parts.details import open_details
@@ -58,7 +58,8 @@ def render() -> None:
     """Draw the figures and the chosen section for the customers that the filters leave."""
     desk, scope = data.desk(), state.scope()
     exported = partial(export, "cross-buying", partial(desk.exported, METRICS, scope))
-    markup.head(_("Cross-buying"), desk.read.chosen(scope), exported)
+    scope_words = (desk.read.chosen(scope), category_trees.named(desk.whole))
+    markup.head(_("Cross-buying"), " \N{MIDDLE DOT} ".join(filter(None, scope_words)), exported)
     filter_bar.ignored_note()
     try:
         asked.bought(desk, scope)
@@ -66,6 +67,8 @@ def render() -> None:
         text = _("{reason} Map `category` of `order_lines` in `sources.yaml`, or widen the filters.")
         states.empty("category", _("No categories yet"), text.format(reason=sentence(str(missing))))
         return
+    if moved := category_trees.warning(desk, scope):
+        markup.notice(moved)
     kpi_row(desk.tiles(METRICS, scope), partial(open_details, scope))
     section = st.segmented_control(
         _("Section"),

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import polars as pl
 import streamlit as st
 
+from connectors.store import Store
+from dashboard import category_trees
 from dashboard.desk import Desk
 from dashboard.format import Formatter
 from dashboard.parts import downloads, markup
@@ -29,6 +31,9 @@ def draw(desk: Desk, found: Sequence[Snapshot]) -> None:
     if before.id == after.id:
         markup.note(_("Choose two different snapshots."))
         return
+    versions = (each.manifest.data.version for each in (before, after))
+    if differing := category_trees.difference(Store(desk.workspace.store), *versions):
+        markup.notice(differing)
     changes = _changes(desk, before, after)
     show = Formatter(after.manifest.locale, after.manifest.currency)
     moved = [change for change in changes if change.difference]

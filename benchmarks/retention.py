@@ -22,11 +22,11 @@ from benchmarks.measure import Cost, Result, in_turn, ratio
 from metrics.cohort_values import valued
 from metrics.frames import Marts
 from metrics.line_cohorts import line_cohorts
-from metrics.lives import kept_lives
 from metrics.marts import build
 from metrics.periods import Calendar, Grain
 from metrics.retention import Cohorts, cohort_table, mean_curve
 from metrics.standings import standings
+from metrics.tallies import kept_tally
 
 CALENDAR = Calendar()
 AS_OF = date(2024, 12, 31)
@@ -98,8 +98,8 @@ def _typical(work: Callable[[], object]) -> Cost:
 
 def grid(marts: Marts, cohorts: Cohorts) -> None:
     """What the page asks for when a definition is chosen."""
-    lives = kept_lives(marts, cohorts.events, cohorts.grain, rolling=cohorts.is_rolling)
-    table = valued(cohort_table(lives, cohorts, CALENDAR, marts.as_of))
+    tallied = kept_tally(marts, cohorts.events, cohorts.grain, rolling=cohorts.is_rolling)
+    table = valued(cohort_table(tallied, cohorts, CALENDAR, marts.as_of))
     if not len(mean_curve(table)):
         fault = "the grid is empty"
         raise SystemExit(fault)

@@ -16,6 +16,7 @@ from metrics.frames import Marts
 from metrics.lives import kept_lives
 from metrics.periods import Grain
 from metrics.retention import Cohorts, cohort_table
+from metrics.tallies import Tally, kept_tally
 
 
 def segment(scope: Scope, attribute: str, value: str) -> Scope:
@@ -28,6 +29,14 @@ def _lives(marts: Marts, cohorts: Cohorts) -> pl.DataFrame:
     return kept_lives(marts, cohorts.events, cohorts.grain, rolling=cohorts.is_rolling)
 
 
+def _tally(desk: Desk, scope: Scope, cohorts: Cohorts) -> Tally:
+    """The lives added up, kept: another definition of the same events asks no marts."""
+    events, rolling = cohorts.events, cohorts.is_rolling
+    question = f"tally {events} {cohorts.grain} {cohorts.window} {scope.filters}"
+    marts = desk.marts(scope)
+    return desk.kept(question, lambda: kept_tally(marts, events, cohorts.grain, rolling=rolling))
+
+
 def history(desk: Desk, grain: Grain) -> Beginning:
     """Whether the data begin in mid-business."""
     return desk.kept(f"beginning {grain}", lambda: beginning(desk.whole, grain))
@@ -35,10 +44,9 @@ def history(desk: Desk, grain: Grain) -> Beginning:
 
 def cohort_cells(desk: Desk, scope: Scope, cohorts: Cohorts) -> pl.DataFrame:
     """The cohort table with every value of its cells. Raises Missing where no source gives the events."""
-    marts = desk.marts(scope)
 
     def made() -> pl.DataFrame:
-        found = _lives(marts, cohorts)
+        found = _tally(desk, scope, cohorts)
         until = history(desk, cohorts.grain).until if cohorts.events.start.endswith("order") else None
         return valued(cohort_table(found, cohorts, desk.calendar, desk.as_of, history_from=until))
 
@@ -48,9 +56,8 @@ def cohort_cells(desk: Desk, scope: Scope, cohorts: Cohorts) -> pl.DataFrame:
 def layers(desk: Desk, scope: Scope, cohorts: Cohorts) -> pl.DataFrame:
     """Net amount by period and cohort."""
     calendar_cohorts = replace(cohorts, window="calendar")
-    marts = desk.marts(scope)
     question = f"layers {cohorts.grain} {cohorts.events} {scope.filters}"
-    return desk.kept(question, lambda: layer_cake(_lives(marts, calendar_cohorts)))
+    return desk.kept(question, lambda: layer_cake(_tally(desk, scope, calendar_cohorts)))
 
 
 def paybacks(desk: Desk, scope: Scope, cohorts: Cohorts) -> pl.DataFrame:

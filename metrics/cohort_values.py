@@ -9,6 +9,7 @@ from metrics.money import amounts
 from metrics.periods import Grain, Window
 from metrics.relations import RELATIONS
 from metrics.selection import Missing
+from metrics.tallies import Tally
 
 CellValue = Literal[
     "rate", "customers", "revenue", "net_retention", "orders_per_customer", "margin", "customer_value"
@@ -55,12 +56,12 @@ def _has_cost(table: pl.DataFrame) -> bool:
     return table["margin"].null_count() < len(table)
 
 
-def layer_cake(lives: pl.DataFrame) -> pl.DataFrame:
+def layer_cake(tally: Tally) -> pl.DataFrame:
     """Net amount by calendar period and cohort, exact: period, cohort, net_amount, sorted by both.
 
     Periods that still run are among them. What customers brought before their life began is in no layer.
     """
-    layers = lives.group_by(period=pl.col("cohort") + pl.col("age"), cohort="cohort").agg(
+    layers = tally.sums.group_by(period=pl.col("cohort") + pl.col("age"), cohort="cohort").agg(
         pl.col("net_amount").sum()
     )
     return layers.with_columns(amounts(pl.col("net_amount"))).sort("period", "cohort")

@@ -145,7 +145,7 @@ def _under_contract(marts: Marts, grain: Grain) -> pl.DataFrame:
 
 def _first(rows: pl.DataFrame) -> pl.Series:
     """By customer number, the first period that counts of rows sorted by it; null where there is none."""
-    rows = rows.filter("counts")
+    rows = rows.select("customer", "period", "counts").filter("counts")
     customers = rows["customer"].to_numpy()
     first = np.full(int(customers.max(initial=0)) + 1, _NONE, dtype=np.int32)
     first[customers[::-1]] = rows["period"].to_numpy()[::-1]

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Literal
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from metrics.intervals import wilson
 from metrics.lives import MEASURES, ROLLING_DAYS, Events
 from metrics.money import amounts
 from metrics.periods import Calendar, Grain
+from metrics.tallies import Tally
 
 Returns = Literal["on", "on_or_after"]
 Base = Literal["first", "previous"]
@@ -26,7 +25,6 @@ Cut = Literal["calendar", "rolling"]
 Bracket = tuple[int, int]
 
 AMOUNTS: Final = ("net_amount", "margin")
-_COUNTED: Final = pl.col("counts").cast(pl.Int64).sum()
 NOT_OVER: Final = "the period is not over"
 NO_PERIOD_BEFORE: Final = "no period before"
 NOBODY: Final = "nobody to come back"
@@ -58,7 +56,7 @@ class Cohorts:
 
 
 def cohort_table(
-    lives: pl.DataFrame,
+    tally: Tally,
     cohorts: Cohorts,
     calendar: Calendar,
     as_of: date,
@@ -66,7 +64,7 @@ def cohort_table(
     history_from: int | None = None,
     level: float = 0.95,
 ) -> pl.DataFrame:
-    """The cohort grid: one row a cohort and age that has begun, sorted by both. `lives`: `metrics.lives`.
+    """The cohort grid: one row a cohort and age that has begun, sorted by both. `tally`: `metrics.tallies`.
 
     cohort, age, until_age (the last age of a bracket, else the age), size (customers of the cohort),
     eligible (of them, those whose period is over), active, orders, net_amount, margin (exact, of the active),
@@ -77,11 +75,11 @@ def cohort_table(
     A rate is null with its reason while the period runs, below `min_n`, or where its base is empty; a period
     in which nobody came back is 0. Only eligible customers count in rate and active. No lives give no rows.
     """
-    grid = _grid(lives, cohorts, calendar, as_of)
-    counted = _active(lives, cohorts, as_of)
+    grid = _grid(tally, cohorts, calendar, as_of)
+    counted = _active(tally, cohorts)
     table = grid.join(counted, on=["cohort", "age"], how="left").sort("cohort", "age")
     filled = table.with_columns(pl.col("active", *MEASURES).fill_null(0))
-    if not lives["margin"].count():
+    if not tally.sums["margin"].count():
         filled = filled.with_columns(margin=pl.lit(None, filled.schema["margin"]))
     base = pl.col("eligible")
     if cohorts.base == "previous":
@@ -91,15 +89,13 @@ def cohort_table(
     return rated.with_columns(young_history=young)
 
 
-def _grid(lives: pl.DataFrame, cohorts: Cohorts, calendar: Calendar, as_of: date) -> pl.DataFrame:
+def _grid(tally: Tally, cohorts: Cohorts, calendar: Calendar, as_of: date) -> pl.DataFrame:
     """Every cohort and age that has begun by the as-of day, with its size and how many it is over for."""
-    people = lives.lazy().filter(pl.col("age") == 0)
+    people = tally.sums.filter(pl.col("age") == 0)
     now = calendar.code(as_of, cohorts.grain)
-    sizes = people.group_by("cohort").agg(pl.len().cast(pl.Int64).alias("size")).collect()
-    ages = _spans(sizes, cohorts, now)
+    ages = _spans(people.group_by("cohort").agg(size=pl.col("lives").sum()), cohorts, now)
     if cohorts.is_rolling:
-        firsts = people.group_by("cohort", "first_on").agg(pl.len().cast(pl.Int64)).collect()
-        return _rolling_eligible(ages, firsts, cohorts.grain, as_of)
+        return _rolling_eligible(ages, people, cohorts.grain, as_of)
     ends = ages.select(pl.col("cohort") + pl.col("until_age")).to_series()
     last_days = {code: calendar.end(code, cohorts.grain) for code in ends.unique()}
     closes = ends.replace_strict(last_days, return_dtype=pl.Date).cast(pl.Date)  # nothing to map
@@ -118,17 +114,15 @@ def _spans(sizes: pl.DataFrame, cohorts: Cohorts, now: int) -> pl.DataFrame:
     return sizes.with_columns(age=begun).explode("age").with_columns(until_age=pl.col("age"))
 
 
-def _rolling_eligible(ages: pl.DataFrame, firsts: pl.DataFrame, grain: Grain, as_of: date) -> pl.DataFrame:
+def _rolling_eligible(ages: pl.DataFrame, people: pl.DataFrame, grain: Grain, as_of: date) -> pl.DataFrame:
     """A customer counts at an age once that many whole periods have passed since the first day."""
-    length = ROLLING_DAYS[grain]
-    whole = firsts.select("cohort", "len", "first_on", whole=_whole_periods(as_of, length))
     eligible = (
-        ages.join(whole.drop("first_on"), on="cohort")
+        ages.join(people.select("cohort", "lives", "whole"), on="cohort")
         .group_by("cohort", "age")
-        .agg(pl.col("len").filter(pl.col("whole") > pl.col("until_age")).sum().alias("eligible"))
+        .agg(pl.col("lives").filter(pl.col("whole") > pl.col("until_age")).sum().alias("eligible"))
     )
-    latest = firsts.group_by("cohort").agg(pl.col("first_on").max())
-    days = (pl.col("until_age").cast(pl.Int64) + 1) * length - 1
+    latest = people.group_by("cohort").agg(pl.col("first_on").max())
+    days = (pl.col("until_age").cast(pl.Int64) + 1) * ROLLING_DAYS[grain] - 1
     return (
         ages.join(eligible, on=["cohort", "age"])
         .join(latest, on="cohort")
@@ -138,85 +132,49 @@ def _rolling_eligible(ages: pl.DataFrame, firsts: pl.DataFrame, grain: Grain, as
     )
 
 
-def _whole_periods(as_of: date, length: int) -> pl.Expr:
-    """How many periods of the customer's own are over."""
-    return (((pl.lit(as_of) - pl.col("first_on")).dt.total_days() + 1) // length).cast(pl.Int32)
-
-
-def _active(lives: pl.DataFrame, cohorts: Cohorts, as_of: date) -> pl.DataFrame:
+def _active(tally: Tally, cohorts: Cohorts) -> pl.DataFrame:
     """Customers active at each age, and what they bought; rolling periods count once they are over."""
-    placed = lives.lazy()
-    if cohorts.brackets:
-        first = {age: start for start, end in cohorts.brackets for age in range(start, end + 1)}
-        most = max(first)
-        heads = pl.Series([first.get(age) for age in range(most + 1)], dtype=pl.Int32)
-        ages = lives["age"]
-        looked_up = heads.gather(ages.clip(0, most)).set(ages > most, None)
-        placed = lives.with_columns(looked_up.alias("age")).drop_nulls("age").lazy()
-    if cohorts.is_rolling:
-        until = dict(cohorts.brackets)
-        last = pl.col("age").replace_strict(until, return_dtype=pl.Int32) if until else pl.col("age")
-        placed = placed.filter(_whole_periods(as_of, ROLLING_DAYS[cohorts.grain]) > last)
-    sums = [pl.col(name).sum() for name in MEASURES]
-    summed = placed.group_by("cohort", "age").agg(_COUNTED.alias("active"), *sums).collect()
-    found = summed.with_columns(amounts(pl.col(name)) for name in AMOUNTS)
-    if cohorts.brackets:
-        return _recounted(found, _once(placed.collect()))
-    if cohorts.returns == "on_or_after":
-        return _recounted(found, _still_to_come(lives, cohorts, as_of))
-    return found
+
+    def placed(rows: pl.DataFrame) -> pl.DataFrame:
+        found = _in_spans(rows, cohorts.brackets)
+        return found.filter(pl.col("whole") > pl.col("until_age")) if cohorts.is_rolling else found
+
+    by = (pl.col("cohort"), pl.col("head").alias("age"))
+    sums = placed(tally.sums).group_by(by).agg(pl.col(name).sum() for name in MEASURES)
+    exact = sums.with_columns(amounts(pl.col(name)) for name in AMOUNTS)
+    once = placed(tally.returns).filter(pl.col("before") < pl.col("head"))
+    active = once.group_by(by).agg(pl.col("counted").sum().alias("active"))
+    if cohorts.returns == "on_or_after" and not cohorts.brackets:
+        active = _still_to_come(tally.returns)
+    return exact.join(active, on=["cohort", "age"], how="full", coalesce=True)
 
 
-def _recounted(found: pl.DataFrame, active: pl.DataFrame) -> pl.DataFrame:
-    """The sums with other counts of the active."""
-    return active.join(found.drop("active"), on=["cohort", "age"], how="left")
+def _in_spans(rows: pl.DataFrame, brackets: Sequence[Bracket]) -> pl.DataFrame:
+    """The rows with the first age, `head`, and the last, `until_age`, of the bracket that each lies in."""
+    if not brackets:
+        return rows.with_columns(head=pl.col("age"), until_age=pl.col("age"))
+    ages = [(age, *span) for span in brackets for age in range(span[0], span[1] + 1)]
+    spans = pl.DataFrame(ages, dict.fromkeys(("age", "head", "until_age"), pl.Int32), orient="row")
+    return rows.join(spans, on="age")
 
 
-def _once(placed: pl.DataFrame) -> pl.DataFrame:
-    """Lives by cohort and bracket, each counted once in it."""
-    placed = placed.filter("counts")
-    ages = placed["age"].unique().sort()
-    lives = placed["life"].to_numpy()
-    cohort = _by_life(placed, "cohort")
-    least = int(placed["cohort"].min() or 0)  # type: ignore[arg-type]  # a whole number
-    parts = [pl.DataFrame(schema={"cohort": pl.Int32, "age": pl.Int32, "active": pl.Int64})]
-    for age in ages:
-        seen = np.zeros(len(cohort), dtype=np.bool_)
-        seen[lives[(placed["age"] == age).to_numpy()]] = True
-        counts = np.bincount(cohort[seen] - least)
-        found = np.flatnonzero(counts)
-        columns = {"cohort": (found + least).astype(np.int32), "active": counts[found]}
-        parts.append(pl.DataFrame(columns).select("cohort", pl.lit(age, pl.Int32).alias("age"), "active"))
-    return pl.concat(parts)
-
-
-def _by_life(rows: pl.DataFrame, column: str) -> NDArray[np.int32]:
-    """By number of the life, a column that is the same in all of its rows."""
-    lives = rows["life"].to_numpy()
-    values = np.zeros(int(lives.max(initial=0)) + 1, dtype=np.int32)
-    values[lives] = rows[column].to_numpy()
-    return values
-
-
-def _still_to_come(lives: pl.DataFrame, cohorts: Cohorts, as_of: date) -> pl.DataFrame:
+def _still_to_come(returns: pl.DataFrame) -> pl.DataFrame:
     """By cohort and age, the lives that were active at that age or at a later one.
 
-    Rolling periods count as far as they are over for the customer.
+    Each return adds its lives at the ages after the return before it, up to its own; of rolling periods as
+    far as they are over for the customer.
     """
-    lives = lives.filter("counts")
-    numbers = lives["life"].to_numpy()
-    last = np.full(int(numbers.max(initial=0)) + 1, -1, dtype=np.int32)
-    np.maximum.at(last, numbers, lives["age"].to_numpy())
-    if cohorts.is_rolling:
-        whole = lives.select(life="life", whole=_whole_periods(as_of, ROLLING_DAYS[cohorts.grain]))
-        last = np.minimum(last, _by_life(whole, "whole") - 1)
-    ends = pl.DataFrame({"cohort": _by_life(lives, "cohort"), "age": last}).filter(pl.col("age") >= 0)
-    counts = ends.lazy().group_by("cohort", "age").agg(pl.len().cast(pl.Int64).alias("active"))
-    oldest = counts.group_by("cohort").agg(pl.col("age").max())
-    every = oldest.with_columns(age=pl.int_ranges(0, pl.col("age") + 1, dtype=pl.Int32)).explode("age")
-    filled = every.join(counts, on=["cohort", "age"], how="left").with_columns(pl.col("active").fill_null(0))
-    later = pl.col("active").cum_sum(reverse=True).over("cohort", order_by="age")
-    return filled.with_columns(later).collect()
+    over = pl.min_horizontal("age", pl.col("whole") - 1) if "whole" in returns.columns else pl.col("age")
+    spans = returns.with_columns(until=over).filter(pl.col("until") > pl.col("before"))
+    ends = [
+        spans.select("cohort", age=pl.col("before") + 1, steps="counted"),
+        spans.select("cohort", age=pl.col("until") + 1, steps=-pl.col("counted")),
+    ]
+    steps = pl.concat(ends).group_by("cohort", "age").agg(pl.col("steps").sum())
+    oldest = spans.group_by("cohort").agg(pl.col("until").max())
+    every = oldest.select("cohort", age=pl.int_ranges(0, pl.col("until") + 1, dtype=pl.Int32)).explode("age")
+    filled = every.join(steps, on=["cohort", "age"], how="left").with_columns(pl.col("steps").fill_null(0))
+    return filled.select("cohort", "age", active=pl.col("steps").cum_sum().over("cohort", order_by="age"))
 
 
 def _rated(table: pl.DataFrame, cohorts: Cohorts, level: float) -> pl.DataFrame:

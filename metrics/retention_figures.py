@@ -28,6 +28,7 @@ from metrics.retention_definitions import (
 )
 from metrics.standings import order_rows, standings
 from metrics.survival import life_table, median_survival, restricted_mean, survival_at
+from metrics.tallies import kept_tally
 
 NO_COHORT: Final = "no cohort's period closes in this period"
 NOBODY_BEGAN: Final = "nobody began in this period"
@@ -77,9 +78,8 @@ def closing_cells(definition: CohortRetention, marts: Marts, window: Window) -> 
     """The cells of the definition's age that are over, with the period in which each closed."""
     cohorts = cohorts_of(definition, window)
     until = beginning(marts, cohorts.grain).until if definition.start.endswith("order") else None
-    table = valued(
-        cohort_table(cohort_lives(marts, cohorts), cohorts, marts.calendar, marts.as_of, history_from=until)
-    )
+    tallied = kept_tally(marts, cohorts.events, cohorts.grain, rolling=cohorts.is_rolling)
+    table = valued(cohort_table(tallied, cohorts, marts.calendar, marts.as_of, history_from=until))
     first = table.filter(pl.col("age") == 0).select("cohort", first_amount=pl.col("revenue"))
     closed = table.filter(pl.col("age") == definition.age, pl.col("complete")).join(
         first, on="cohort", how="left"

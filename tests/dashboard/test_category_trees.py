@@ -8,7 +8,7 @@ from dashboard.category_trees import difference
 HEAD = "order_no,customer_no,order_date,sku,group,amount\n"
 ROWS = (
     "1,ann,2026-01-05,pen,Office,9\n2,bob,2026-01-07,ink,Office,8\n3,ann,2026-02-03,pen,{group},9\n"
-    "4,bob,2026-02-09,mug,Home,7\n5,ann,2026-03-02,ink,Office,9\n"
+    "4,bob,2026-02-09,mug,Home,7\n5,ann,2026-03-02,ink,Office,9\n6,bob,2026-04-30,ink,Office,9\n"
 )
 MAPPED = """
 sources:

@@ -16,6 +16,7 @@ from metrics.periods import Calendar, Grain
 from metrics.recurring import impossible, movements, overlapping
 from metrics.retention import Cohorts, cohort_table, difference
 from metrics.selection import Missing
+from metrics.tallies import tally
 
 CALENDAR = Calendar()
 END = date(2024, 12, 31)
@@ -100,7 +101,8 @@ def test_typical_gap():
 def grid(found, **choices):
     cohorts = Cohorts(**choices)
     rows = lives(found, cohorts.events, cohorts.grain, rolling=cohorts.is_rolling)
-    return cohort_table(rows, cohorts, found.calendar, found.as_of)
+    tallied = tally(rows, cohorts.grain, found.as_of)
+    return cohort_table(tallied, cohorts, found.calendar, found.as_of)
 
 
 @pytest.mark.parametrize("window", ["calendar", "rolling"])
@@ -149,7 +151,8 @@ def test_layers_hold_every_sale_of_known_customers_from_their_start_on():
         ("b", date(2024, 2, 1), 50),
         (None, date(2024, 2, 2), 7),
     ]
-    layers = layer_cake(lives(marts(rows), Events(), Grain.MONTH))
+    found = marts(rows)
+    layers = layer_cake(tally(lives(found, Events(), Grain.MONTH), Grain.MONTH, found.as_of))
     january, february = 2024 * 12, 2024 * 12 + 1
     assert layers.rows() == [
         (january, january, 100),

@@ -11,8 +11,9 @@ from metrics.frames import Marts
 from metrics.line_cohorts import line_cohorts
 from metrics.lives import lives
 from metrics.marts import build
-from metrics.periods import Calendar
+from metrics.periods import Calendar, Grain
 from metrics.retention import Cohorts, cohort_table, mean_curve
+from metrics.tallies import tally
 
 CALENDAR = Calendar()
 
@@ -41,7 +42,7 @@ def table(frame, as_of, **choices):
     """The cohort table by calendar months, unless a choice says otherwise."""
     cohorts = Cohorts(**choices)
     found = lives(marts(frame, as_of), cohorts.events, cohorts.grain, rolling=cohorts.is_rolling)
-    return cohort_table(found, cohorts, CALENDAR, as_of)
+    return cohort_table(tally(found, cohorts.grain, as_of), cohorts, CALENDAR, as_of)
 
 
 def active(frame, year, month):
@@ -54,9 +55,9 @@ def month(year, number):
     return year * 12 + number - 1
 
 
-def random_lines(seed=4, n=4000):
+def random_lines(seed=4, n=4000, span=600):
     random = np.random.default_rng(seed)
-    days = [date(2024, 1, 1) + timedelta(days=int(day)) for day in random.integers(0, 600, n)]
+    days = [date(2024, 1, 1) + timedelta(days=int(day)) for day in random.integers(0, span, n)]
     return lines(random.integers(0, 700, n), days)
 
 
@@ -181,31 +182,61 @@ def test_rolling_months_of_thirty_days():
     assert day_before["rate"].to_list()[1] is None
 
 
-@pytest.mark.parametrize("returns", ["on", "on_or_after"])
-def test_rolling_grid_equals_plain_python(returns):
-    frame, as_of = random_lines(n=900), date(2025, 8, 15)
-    found = table(frame, as_of, window="rolling", returns=returns)
-    ours = found.filter(pl.col("eligible") > 0).select("cohort", "age", "eligible", "active").rows()
-    assert {(cohort, age): (n, back) for cohort, age, n, back in ours} == rolling_by_hand(
-        frame, as_of, returns
-    )
+BRACKETS = ((0, 0), (1, 2), (3, 7), (9, 30))
+AS_OF = date(2027, 8, 15)
+PERIODS = {
+    "week": lambda day: (day.toordinal() - 1) // 7,
+    "month": lambda day: month(day.year, day.month),
+    "quarter": lambda day: month(day.year, day.month) // 3,
+    "year": lambda day: day.year,
+}
+OWN_DAYS = {"week": 7, "month": 30, "quarter": 91, "year": 365}
 
 
-def rolling_by_hand(frame, as_of, returns):
-    """Eligible and active customers by cohort and age, one customer at a time."""
+@pytest.fixture(scope="module")
+def few():
+    """Some hundred orders of four years, and the marts of them."""
+    frame = random_lines(n=1200, span=1400)
+    return frame, marts(frame, AS_OF)
+
+
+@pytest.mark.parametrize("grain", PERIODS)
+@pytest.mark.parametrize("window", ["calendar", "rolling"])
+@pytest.mark.parametrize("choices", [{}, {"returns": "on_or_after"}, {"brackets": BRACKETS}], ids=str)
+def test_every_definition_equals_plain_python(few, grain, window, choices):
+    frame, found = few
+    cohorts = Cohorts(Grain(grain), window=window, **choices)
+    rows = lives(found, cohorts.events, cohorts.grain, rolling=cohorts.is_rolling)
+    table = cohort_table(tally(rows, cohorts.grain, AS_OF), cohorts, CALENDAR, AS_OF)
+    over = table.filter(pl.col("eligible") > 0).sort("cohort", "age")
+    ours = over.select(pl.col("cohort") - pl.col("cohort").min(), "age", "eligible", "active").rows()
+    expected = by_hand(frame, grain, window, cohorts)
+    first = min(cohort for cohort, _age in expected)
+    assert len(expected) > 3
+    assert ours == sorted((cohort - first, age, *counts) for (cohort, age), counts in expected.items())
+
+
+def by_hand(frame, grain, window, cohorts):
+    """Eligible and active customers by cohort and age, one customer at a time; periods that are over."""
     visits = {}
     for customer, day in frame.select("customer_id", "ordered_on").rows():
-        if day <= as_of:
+        if day <= AS_OF:
             visits.setdefault(customer, []).append(day)
     counts = {}
     for days in visits.values():
-        first = min(days)
-        ages = {(day - first).days // 30 for day in days}
-        for age in range(((as_of - first).days + 1) // 30):
-            key = (month(first.year, first.month), age)
-            eligible, seen = counts.get(key, (0, 0))
-            back = age in ages if returns == "on" else max(ages) >= age
-            counts[key] = (eligible + 1, seen + back)
+        first, cohort = min(days), PERIODS[grain](min(days))
+        if window == "rolling":
+            ages = {(day - first).days // OWN_DAYS[grain] for day in days}
+            over = ((AS_OF - first).days + 1) // OWN_DAYS[grain]
+        else:
+            ages = {PERIODS[grain](day) - cohort for day in days}
+            over = PERIODS[grain](AS_OF + timedelta(days=1)) - cohort
+        for start, end in cohorts.brackets or ((age, age) for age in range(over)):
+            if end >= over:
+                continue
+            until = max(ages) if cohorts.returns == "on_or_after" else end
+            eligible, seen = counts.get((cohort, start), (0, 0))
+            counts[cohort, start] = eligible + 1, seen + any(start <= age <= until for age in ages)
     return counts
 
 

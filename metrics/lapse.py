@@ -47,6 +47,13 @@ class _Days:
         return np.diff(self.first, append=len(self.day))
 
     @property
+    def is_later(self) -> NDArray[np.bool_]:
+        """Whether each day follows another one of its customer, so that a gap ends with it."""
+        later = np.ones(len(self.day), dtype=np.bool_)
+        later[self.first] = False
+        return later
+
+    @property
     def last(self) -> Ints:
         """Each customer's last order day."""
         last: Ints = self.day[self.first + self.count - 1]
@@ -136,7 +143,7 @@ def _own_rhythm(days: _Days, silent: Ints, quantile: float) -> Floats:
     gap takes 1 / (m - j0) of what was left.
     """
     own = np.full(len(days.first), np.nan)
-    inner = np.diff(days.customer, prepend=-1) == 0
+    inner = days.is_later
     owner = np.repeat(np.arange(len(days.first)), days.count)[inner]
     if not len(owner):
         return own
@@ -158,7 +165,7 @@ def _own_rhythm(days: _Days, silent: Ints, quantile: float) -> Floats:
 
 def _segment_rhythm(days: _Days, segment: pl.DataFrame | None, quantile: float) -> Floats:
     """By customer, the quantile of all gaps of the segment that are over; NaN where it has none."""
-    inner = np.diff(days.customer, prepend=-1) == 0
+    inner = days.is_later
     gap = np.diff(days.day, prepend=0)[inner]
     codes = _segment_codes(days, segment)
     theirs = np.repeat(codes, days.count)[inner]
@@ -169,16 +176,13 @@ def _segment_rhythm(days: _Days, segment: pl.DataFrame | None, quantile: float) 
 
 
 def _segment_codes(days: _Days, segment: pl.DataFrame | None) -> Ints:
+    """A number for the segment of each customer; those without one are a segment of their own."""
     if segment is None:
         return np.zeros(len(days.first), dtype=np.int64)
+    theirs = segment.select("customer", code=pl.col("segment").cast(pl.Categorical).to_physical())
     ours = pl.DataFrame({"customer": days.customers.astype(np.uint32)})
-    labels = ours.join(
-        segment.select("customer", pl.col("segment").cast(pl.String)),
-        on="customer",
-        how="left",
-        maintain_order="left",
-    )
-    return labels["segment"].fill_null("").rank("dense").to_numpy().astype(np.int64) - 1
+    found = ours.join(theirs, on="customer", how="left", maintain_order="left")["code"].cast(pl.Int64)
+    return (found + 1).fill_null(0).to_numpy()
 
 
 def standing(

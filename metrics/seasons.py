@@ -63,21 +63,26 @@ def _called(bought: pl.DataFrame) -> pl.DataFrame:
     """The seasonal customers among orders given by customer, month (0 to 11) and year."""
     size = int(bought["customer"].to_numpy().max()) + 1
     flat = bought["customer"].to_numpy().astype(np.int64) * 12 + bought["month"].to_numpy()
-    counts = np.bincount(flat, minlength=size * 12).reshape(size, 12)
-    season, share = _seasons(counts)
-    ours = pl.DataFrame({"season": season, "share": share}).with_row_index("customer")
-    candidates = ours.filter(pl.col("share") >= _SEASON_SHARE)
+    counts = np.bincount(flat, minlength=size * 12).reshape(size, 12).T.astype(np.int32, order="C")
+    season, share, total = _seasons(counts)
+    ours = pl.DataFrame({"season": season, "share": share, "total": total}).with_row_index("customer")
+    repeated = pl.col("total") >= _SEASON_YEARS
+    candidates = ours.filter(repeated, pl.col("share") >= _SEASON_SHARE).drop("total")
     return _repeated(bought.join(candidates, on="customer"))
 
 
-def _seasons(counts: Ints) -> tuple[NDArray[np.int8], Floats]:
-    """The month around which a customer buys most, with its neighbours, and their share of all orders."""
-    inside = counts + np.roll(counts, 1, axis=1) + np.roll(counts, -1, axis=1)
-    total = counts.sum(axis=1)
-    score = np.where(counts > 0, inside * (int(counts.max()) + 1) + counts, -1)
-    best = score.argmax(axis=1)
-    held = inside[np.arange(len(counts)), best]
-    return (best + 1).astype(np.int8), np.where(total > 0, held / np.maximum(total, 1), 0.0)
+def _seasons(counts: NDArray[np.int32]) -> tuple[NDArray[np.int8], Floats, NDArray[np.int32]]:
+    """The month around which a customer (column) buys most, with its neighbours, their share, all orders."""
+    most = int(counts.max(initial=0)) + 1
+    best = np.zeros(counts.shape[1], dtype=np.int8)
+    held, top = np.zeros((2, counts.shape[1]), dtype=np.int64)
+    for month, own in enumerate(counts):
+        inside = counts[month - 1] + own + counts[(month + 1) % 12]
+        score = np.where(own > 0, inside * np.int64(most) + own, 0)
+        better = score > top
+        best[better], held[better], top[better] = month + 1, inside[better], score[better]
+    total = counts.sum(axis=0, dtype=np.int32)
+    return best, held / np.maximum(total, 1), total
 
 
 def _repeated(orders: pl.DataFrame) -> pl.DataFrame:

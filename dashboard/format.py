@@ -159,7 +159,9 @@ class Formatter:
             case "rate":
                 return self.percent(value, 0 if _size(value) * 100 % 1 == 0 else 1)
             case "count":
-                return str(format_compact_decimal(Decimal(str(value)), locale=self.locale, fraction_digits=1))
+                # Babel leaves what is below a thousand with every digit that it has.
+                short = Decimal(str(round(float(value), 1)))
+                return str(format_compact_decimal(short, locale=self.locale, fraction_digits=1))
             case _:
                 return self.decimal(
                     value, next(n for n in range(3) if n == 2 or round(float(value), n) == value)

@@ -6,8 +6,9 @@
     NAME/frames/*.parquet     the rows behind charts and tables
     NAME/report.html|pdf|xlsx the same to read
 
-`content_hash` covers the content and the figures alone: the same data, definitions and choices give the same
-hash, whoever makes the snapshot and whenever.
+`content_hash` covers the content and the figures alone, numbers to seven digits: the same data, definitions
+and choices give the same hash, whoever makes the snapshot and whenever. Sums over many rows differ behind
+that, with the order in which processors take the rows; amounts of money are texts and count to the cent.
 """
 
 from __future__ import annotations
@@ -16,18 +17,24 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import orjson
 import polars as pl
+from polars import selectors
 from pydantic import Field
 
 from dashboard.sheet import Block, Frozen, Number, Picture, Table, Tiles
 from metrics.contributions import Part, Split
 
-FORMAT: Final = 1
-"""Raised whenever a snapshot written before can no longer be read as it is."""
+FORMAT: Final = 2
+"""Raised whenever a snapshot is written otherwise; every earlier format is still read.
+
+The first one hashed numbers with every digit.
+"""
+DIGITS: Final = 7
+"""Significant digits of a number in the hash."""
 WHOLE: Final = ""
 """The name of the part of customers for whom the value of a split is not known."""
 
@@ -245,10 +252,25 @@ def digest(data: bytes) -> str:
     return sha256(data).hexdigest()
 
 
-def content_hash(content: Content, as_of: date) -> str:
-    """The hash of what a snapshot says: its content and its figures."""
-    figures = content.figures(as_of).write_json().encode()
-    return digest(content.canonical() + figures)
+def content_hash(content: Content, as_of: date, form: int = FORMAT) -> str:
+    """The hash of what a snapshot of some format says: its content and its figures."""
+    said, figures = content.canonical(), content.figures(as_of)
+    if form > 1:
+        said = orjson.dumps(_rounded(orjson.loads(said)), option=orjson.OPT_SORT_KEYS)
+        figures = figures.with_columns(selectors.float().round_sig_figs(DIGITS))
+    return digest(said + figures.write_json().encode())
+
+
+def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    match value:
+        case float():
+            return float(f"{value:.{DIGITS}g}")
+        case list():
+            return [_rounded(each) for each in value]
+        case dict():
+            return {name: _rounded(each) for name, each in value.items()}
+        case _:
+            return value
 
 
 def definitions_hash(definitions: Sequence[Definition]) -> str:

@@ -107,7 +107,9 @@ class Snapshot:
             if name in there and digest((self.folder / name).read_bytes()) != known
         ]
         found += [f"`{name}` was added" for name in sorted(there - {*listed, MANIFEST})]
-        if not found and content_hash(self.content(), self.manifest.data.as_of) != self.manifest.content_hash:
+        manifest = self.manifest
+        said = "" if found else content_hash(self.content(), manifest.data.as_of, manifest.format)
+        if said and said != manifest.content_hash:
             found.append(f"`{MANIFEST}` does not belong to the content")
         return found
 

@@ -89,6 +89,8 @@ def test_dates_name_their_month_in_the_order_of_the_locale():
         (500_000, "money", "$500K"),
         (1_500_000, "money", "$1.5M"),
         (0.5, "rate", "50\u202f%"),
+        (50.63821293242087, "count", "50.6"),
+        (250_000, "count", "250K"),
     ],
 )
 def test_ticks_are_short(value, unit, text):

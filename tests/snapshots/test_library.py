@@ -8,6 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from dashboard.sheet import Number, Tiles
+from dashboard.snapshots.content import Content, PageSheet, content_hash
 from dashboard.snapshots.errors import SnapshotError
 from dashboard.snapshots.library import Library, opened
 
@@ -117,7 +119,7 @@ def test_a_changed_or_foreign_archive_is_refused(library, tmp_path):
 def test_a_newer_format_says_so(library):
     snapshot = library.snapshots()[0]
     path = snapshot.folder / "manifest.json"
-    path.write_text(path.read_text("utf-8").replace('"format": 1', '"format": 99'), "utf-8")
+    path.write_text(path.read_text("utf-8").replace('"format": 2', '"format": 99'), "utf-8")
     with pytest.raises(SnapshotError, match=r"newer Rapport .*Upgrade"):
         opened(snapshot.folder)
 
@@ -134,3 +136,16 @@ def test_a_snapshot_of_the_first_format_still_opens():
     row = snapshot.figures().filter(pl.col("metric") == "net_revenue").row(0, named=True)
     assert (revenue.shown, revenue.amount) == (row["shown"], row["amount"]) == ("$28,875", "28875.2000")
     assert all(len(frame) for frame in snapshot.content().frames().values())
+
+
+def test_the_hash_overlooks_the_order_of_adding_up_and_nothing_else(manifest):
+    def hashed(value, amount="12.34"):
+        tiles = Tiles(numbers=(Number(label="Rate", shown="66.3 %", value=value, amount=amount),))
+        page = PageSheet(path="p", title="p", blocks=(tiles,))
+        return content_hash(Content(pages=(page,)), manifest.data.as_of)
+
+    total = sum([0.1] * 10)
+    assert total != 1.0
+    assert hashed(total) == hashed(1.0)
+    assert hashed(1.0001) != hashed(1.0)
+    assert hashed(1.0, "12.35") != hashed(1.0)

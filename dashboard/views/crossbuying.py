@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
-import streamlit as st
-
 from dashboard import category_trees, data, state
 from dashboard import crossbuying_data as asked
 from dashboard.desk import Desk
-from dashboard.parts import filter_bar, markup, states
+from dashboard.parts import filter_bar, markup, sections, states
 from dashboard.parts.details import open_details
 from dashboard.parts.downloads import export
 from dashboard.parts.kpi_row import kpi_row, sentence
@@ -70,14 +68,5 @@ def render() -> None:
     if moved := category_trees.warning(desk, scope):
         markup.notice(moved)
     kpi_row(desk.tiles(METRICS, scope), partial(open_details, scope))
-    section = st.segmented_control(
-        _("Section"),
-        list(SECTIONS),
-        default=next(iter(SECTIONS)),
-        required=True,
-        format_func=lambda name: _(SECTIONS[name][0]),
-        key=SECTION,
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    SECTIONS[section or next(iter(SECTIONS))][1](desk, scope)
+    section = sections.chosen(SECTION, SECTIONS)
+    SECTIONS[section][1](desk, scope)

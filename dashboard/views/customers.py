@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import streamlit as st
-
 from dashboard import data, state
 from dashboard.desk import Desk
-from dashboard.parts import filter_bar, markup, states
-from dashboard.parts.kpi_row import sentence
+from dashboard.parts import filter_bar, markup, sections
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
 from dashboard.views import customer_calls, customer_view
-from metrics.selection import Missing
 
 SECTION: Final = "customers.section"
 
@@ -34,17 +30,6 @@ def render() -> None:
     )
     markup.head(_("Customers"), caption)
     filter_bar.ignored_note()
-    chosen = st.segmented_control(
-        _("Section"),
-        list(SECTIONS),
-        default=next(iter(SECTIONS)),
-        required=True,
-        format_func=lambda name: _(SECTIONS[name][0]),
-        key=SECTION,
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    try:
-        SECTIONS[chosen or "one"][1](desk, scope)
-    except Missing as missing:
-        states.empty("inventory_2", _("Nothing to show here"), sentence(str(missing)))
+    chosen = sections.chosen(SECTION, SECTIONS)
+    with sections.reason_if_missing():
+        SECTIONS[chosen][1](desk, scope)

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import data, state
 from dashboard import equity_data as asked
 from dashboard.desk import Desk
-from dashboard.parts import filter_bar, markup, states
+from dashboard.parts import filter_bar, markup, sections, states
 from dashboard.parts.kpi_row import sentence
 from dashboard.parts.terms import terms_of
 from dashboard.state import Scope
@@ -27,7 +27,6 @@ from dashboard.views import (
 from metrics.equity import Convention
 from metrics.equity_drivers import Measured
 from metrics.reasons import Reason
-from metrics.selection import Missing
 
 SECTION: Final = "equity.section"
 Section = Callable[[Desk, Scope, Measured], None]
@@ -58,26 +57,15 @@ def render() -> None:
     filter_bar.ignored_note()
     if scope.categories:
         markup.notice(_("The filter on categories does not apply here: equity is that of whole customers."))
-    try:
+    with sections.reason_if_missing():
         _sections(desk, scope)
-    except Missing as missing:
-        states.empty("inventory_2", _("Nothing to show here"), sentence(str(missing)))
 
 
 def _choices() -> tuple[str, asked.Terms]:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        section = st.segmented_control(
-            _("Section"),
-            list(SECTIONS),
-            default=next(iter(SECTIONS)),
-            required=True,
-            format_func=lambda name: _(SECTIONS[name][0]),
-            key=SECTION,
-            bind="query-params",
-            label_visibility="collapsed",
-        )
+        section = sections.chosen(SECTION, SECTIONS)
         discount, first = terms_of("equity", CONVENTIONS)
-    return section or next(iter(SECTIONS)), asked.Terms(discount, first)
+    return section, asked.Terms(discount, first)
 
 
 def _sections(desk: Desk, scope: Scope) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import data, lifetime_data, state
 from dashboard.desk import Desk
 from dashboard.lifetime_data import Horizon, Outlook
-from dashboard.parts import filter_bar, markup, states
+from dashboard.parts import filter_bar, markup, sections, states
 from dashboard.parts.kpi_row import sentence
 from dashboard.parts.terms import terms_of
 from dashboard.state import Scope
@@ -85,16 +85,7 @@ def _unfitted(found: Outlook) -> str:
 
 def _choices() -> tuple[str, Horizon]:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        section = st.segmented_control(
-            _("Section"),
-            list(SECTIONS),
-            default=next(iter(SECTIONS)),
-            required=True,
-            format_func=lambda name: _(SECTIONS[name][0]),
-            key=SECTION,
-            bind="query-params",
-            label_visibility="collapsed",
-        )
+        section = sections.chosen(SECTION, SECTIONS)
         months = st.selectbox(
             _("Horizon"),
             HORIZONS,
@@ -106,4 +97,4 @@ def _choices() -> tuple[str, Horizon]:
             width=180,
         )
         discount, first = terms_of("lifetime", CONVENTIONS)
-    return section or next(iter(SECTIONS)), Horizon(months, discount, first)
+    return section, Horizon(months, discount, first)

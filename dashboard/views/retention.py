@@ -7,14 +7,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-import streamlit as st
-
 from dashboard import data, state
 from dashboard.desk import Desk
 from dashboard.movement_data import busiest_windows, standings
-from dashboard.parts import filter_bar, markup, states
+from dashboard.parts import filter_bar, markup, sections
 from dashboard.parts.details import open_details
-from dashboard.parts.kpi_row import kpi_row, sentence
+from dashboard.parts.kpi_row import kpi_row
 from dashboard.retention_choices import DEFINITIONS, defined
 from dashboard.retention_data import cohort_cells
 from dashboard.state import Scope
@@ -66,11 +64,9 @@ def render() -> None:
     markup.head(_("Retention"), desk.read.chosen(scope))
     filter_bar.ignored_note()
     _tiles(desk, scope)
-    chosen = _section()
-    try:
+    chosen = sections.chosen(SECTION, SECTIONS)
+    with sections.reason_if_missing():
         SECTIONS[chosen][1](desk, scope)
-    except Missing as missing:
-        states.empty("inventory_2", _("Nothing to show here"), sentence(str(missing)))
 
 
 def _tiles(desk: Desk, scope: Scope) -> None:
@@ -82,17 +78,3 @@ def _tiles(desk: Desk, scope: Scope) -> None:
     ]
     if tiles:
         kpi_row(tiles, partial(open_details, scope))
-
-
-def _section() -> str:
-    chosen = st.segmented_control(
-        _("Section"),
-        list(SECTIONS),
-        default=next(iter(SECTIONS)),
-        required=True,
-        format_func=lambda name: _(SECTIONS[name][0]),
-        key=SECTION,
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    return chosen or next(iter(SECTIONS))

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import streamlit as st
-
 from dashboard import data, state
 from dashboard.desk import Desk
-from dashboard.parts import filter_bar, markup, states
-from dashboard.parts.kpi_row import sentence
+from dashboard.parts import filter_bar, markup, sections, states
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later, ngettext
@@ -23,7 +20,6 @@ from dashboard.views import (
     satisfaction_reliability,
     satisfaction_scores,
 )
-from metrics.selection import Missing
 
 METRICS: Final = ("satisfaction", "nps")
 SECTION: Final = "satisfaction.section"
@@ -50,11 +46,9 @@ def render() -> None:
     )
     filter_bar.ignored_note()
     _told(desk, scope)
-    chosen = _section()
-    try:
+    chosen = sections.chosen(SECTION, SECTIONS)
+    with sections.reason_if_missing("sentiment_satisfied"):
         SECTIONS[chosen][1](desk, scope)
-    except Missing as missing:
-        states.empty("sentiment_satisfied", _("Nothing to show here"), sentence(str(missing)))
 
 
 def _told(desk: Desk, scope: Scope) -> None:
@@ -66,17 +60,3 @@ def _told(desk: Desk, scope: Scope) -> None:
         states.problems(title.format(n=len(broken)), words, broken)
     if scope.categories:
         markup.notice(_("The filter on categories does not apply here: an answer is about no category."))
-
-
-def _section() -> str:
-    chosen = st.segmented_control(
-        _("Section"),
-        list(SECTIONS),
-        default=next(iter(SECTIONS)),
-        required=True,
-        format_func=lambda name: _(SECTIONS[name][0]),
-        key=SECTION,
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    return chosen or next(iter(SECTIONS))

@@ -11,7 +11,7 @@ from dashboard import data, state
 from dashboard import scorecard_data as asked
 from dashboard.desk import Desk
 from dashboard.equity_data import ends_on
-from dashboard.parts import filter_bar, markup, states
+from dashboard.parts import filter_bar, markup, sections, states
 from dashboard.parts.kpi_row import sentence
 from dashboard.scorecard_data import Split
 from dashboard.state import Scope
@@ -29,7 +29,6 @@ from metrics.reasons import Reason
 from metrics.scorecard import Impossible
 from metrics.scorecard_plan import Plan
 from metrics.selection import SEGMENT as GROUP
-from metrics.selection import Missing
 
 SECTION: Final = "scorecard.section"
 BY: Final = "scorecard.by"
@@ -64,10 +63,8 @@ def render() -> None:
         text = _("Map `region` or `channel` of the customers, or write segments into `segments.yaml`.")
         states.empty("scoreboard", _("No segments to compare"), text)
         return
-    try:
+    with sections.reason_if_missing():
         _draw(desk, scope, section, split, found.plan)
-    except Missing as missing:
-        states.empty("inventory_2", _("Nothing to show here"), sentence(str(missing)))
 
 
 def _draw(desk: Desk, scope: Scope, section: str, split: Split, written: Plan) -> None:
@@ -91,17 +88,8 @@ def _draw(desk: Desk, scope: Scope, section: str, split: Split, written: Plan) -
 
 
 def _controls(desk: Desk) -> tuple[str, Split | None]:
-    section = st.segmented_control(
-        _("Section"),
-        list(SECTIONS),
-        default=next(iter(SECTIONS)),
-        required=True,
-        format_func=lambda name: _(SECTIONS[name][0]),
-        key=SECTION,
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    return section or next(iter(SECTIONS)), _split(desk)
+    section = sections.chosen(SECTION, SECTIONS)
+    return section, _split(desk)
 
 
 def _split(desk: Desk) -> Split | None:

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import streamlit as st
-
 from dashboard import data, state
 from dashboard.desk import Desk
-from dashboard.parts import filter_bar, markup, states
-from dashboard.parts.kpi_row import sentence
+from dashboard.parts import filter_bar, markup, sections
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
@@ -23,7 +20,6 @@ from dashboard.views import (
     segments_overlap,
     segments_rfm,
 )
-from metrics.selection import Missing
 
 SECTION: Final = "segments.section"
 
@@ -48,22 +44,6 @@ def render() -> None:
     filter_bar.ignored_note()
     if scope.categories:
         markup.notice(_("The filter on categories does not apply here: segments are of whole customers."))
-    chosen = _section()
-    try:
+    chosen = sections.chosen(SECTION, SECTIONS)
+    with sections.reason_if_missing():
         SECTIONS[chosen][1](desk, scope)
-    except Missing as missing:
-        states.empty("inventory_2", _("Nothing to show here"), sentence(str(missing)))
-
-
-def _section() -> str:
-    chosen = st.segmented_control(
-        _("Section"),
-        list(SECTIONS),
-        default=next(iter(SECTIONS)),
-        required=True,
-        format_func=lambda name: _(SECTIONS[name][0]),
-        key=SECTION,
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    return chosen or next(iter(SECTIONS))

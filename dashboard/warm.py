@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from threading import Event, Thread
@@ -22,13 +23,32 @@ MOST_CATEGORIES: Final = 24
 
 
 def start() -> None:
-    """Warm up beside the server, so that it answers at once."""
-    Thread(target=_warm_up, name="warm-up", daemon=True).start()
+    """Warm up beside the server, now and after every refresh, so that it answers at once."""
+    Thread(target=_keep_warm, name="warm-up", daemon=True).start()
 
 
 def is_warm() -> bool:
     """Whether the start page is prepared, or cannot be; a page itself says what is wrong then."""
     return _warm.is_set()
+
+
+def _keep_warm() -> None:
+    for _version in versions():
+        _warm_up()
+
+
+def versions(look_every: float = 2.0) -> Iterator[str | None]:
+    """The served version, None before the first, and then every one that takes its place.
+
+    Looks every so many seconds; a refresh may happen in another process.
+    """
+    last: object = versions  # what is no version
+    while True:
+        version = data.readiness().get("version")
+        if version != last:
+            yield version
+        last = version
+        time.sleep(look_every)
 
 
 def _warm_up() -> None:
@@ -42,6 +62,7 @@ def _warm_up() -> None:
         *(partial(prepare, Grain.MONTH, page.view) for page in PAGES[1:]),
         prepare_categories,
     ]
+    gc.unfreeze()
     for work in works:
         try:
             work()

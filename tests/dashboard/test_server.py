@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import streamlit
 
+from connectors.store import Store
 from dashboard import server, warm
 from dashboard.compression import CompressedScripts
 
@@ -75,6 +76,20 @@ def test_not_ready_while_it_warms_up(monkeypatch):
     assert status == 503
     assert json.loads(body) == {"ready": False, "reason": "warming up"}
     assert headers["cache-control"] == "no-store"
+
+
+def test_every_version_is_warmed_up_once(monkeypatch, tmp_path, rapport):
+    folder = tmp_path / "shop"
+    rapport("init", folder)
+    monkeypatch.setenv("RAPPORT_PROJECT", str(folder))
+    served = warm.versions(look_every=0)
+    assert next(served) is None
+    assert rapport("refresh", "--project", folder).code == 0
+    first = next(served)
+    orders = folder / "data" / "orders.csv"
+    orders.write_text(orders.read_text() + orders.read_text().splitlines()[-1].replace("1", "2") + "\n")
+    assert rapport("refresh", "--project", folder).code == 0
+    assert {first, next(served)} == {version.id for version in Store(folder / "store").versions()}
 
 
 def test_ready_names_the_version(monkeypatch, shop):

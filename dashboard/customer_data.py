@@ -118,23 +118,36 @@ def peers(desk: Desk, known: Mapping[str, object]) -> tuple[str, str] | None:
 
 def averages(desk: Desk, peer: tuple[str, str] | None) -> pl.DataFrame:
     """The mean of the last scores of a customer's peers: fact, mean, n."""
+    rows = peer_averages(desk, peer[0] if peer else None)
+    return rows.filter(pl.col("peers") == (peer[1] if peer else "")).drop("peers")
+
+
+def peer_averages(desk: Desk, by: str | None) -> pl.DataFrame:
+    """The mean of the last scores by the values of a fact, of everybody without one: peers, fact, mean, n."""
     found = segment_data.facts(desk)
     scores = [name for name in found.offered if name.startswith(SCORE) and name != "last_answer_on"]
     scores = [name for name in scores if found.family_of[name].name == "scores"]
 
     def made() -> pl.DataFrame:
-        frame = found.frame([*scores, *([peer[0]] if peer else [])])
-        rows = frame.filter(pl.col(peer[0]).cast(pl.String) == peer[1]) if peer else frame
-        return pl.DataFrame(
-            {
-                "fact": scores,
-                "mean": [rows[name].mean() for name in scores],
-                "n": [rows[name].count() for name in scores],
-            },
-            schema={"fact": pl.String, "mean": pl.Float64, "n": pl.Int64},
-        )
+        frame = found.frame([*scores, *([by] if by else [])])
+        peers = pl.col(by).cast(pl.String) if by else pl.lit("")
+        told = (_told(name) for name in scores)
+        rows = frame.with_columns(peers.alias("peers")).group_by("peers").agg(told)
+        return rows.unpivot(scores, index="peers", variable_name="fact").unnest("value")
 
-    return desk.kept(f"averages {peer}", made)
+    return desk.kept(f"averages by {by}", made)
+
+
+def _told(score: str) -> pl.Expr:
+    n = pl.col(score).count().cast(pl.Int64)
+    return pl.struct(pl.col(score).mean().alias("mean"), n.alias("n")).alias(score)
+
+
+def prepare(desk: Desk) -> None:
+    """Work out the facts of all customers and what their answers are compared with."""
+    facts(desk, 0)
+    for by in (*(name for name in PEERS if name in segment_data.facts(desk).offered), None):
+        peer_averages(desk, by)
 
 
 def calls(desk: Desk, scope: Scope, budget: int, shares: Mapping[CallReason, float]) -> pl.DataFrame:

@@ -23,7 +23,7 @@ from config.model import FILE_NAME, Project
 from connectors.attempts import Attempt
 from connectors.attempts import attempts as attempts_of
 from connectors.errors import StoreError
-from connectors.store import Store
+from connectors.store import Store, Version
 from dashboard.annotations import FILE as ANNOTATION_FILE
 from dashboard.commands.refresh import loaded
 from dashboard.connecting.places import Look, look
@@ -32,13 +32,14 @@ from dashboard.desk import Desk
 from dashboard.format import Formatter
 from dashboard.freshness import Freshness
 from dashboard.freshness import freshness as freshness_of
-from dashboard.instruments import instrument_files, instruments
+from dashboard.instruments import Instruments, instrument_files, instruments
 from dashboard.segment_files import FILE as SEGMENT_FILE
-from dashboard.segment_files import segments
+from dashboard.segment_files import facts_of, scoring, segments
 from dashboard.state import Reader, Scope
 from dashboard.tiles import Figure
 from dashboard.workspace import PROJECT_VARIABLE, STORE_VARIABLE, Workspace, demo_folder, open_workspace
-from metrics.catalog import Definition
+from metrics.catalog import Catalog, Definition
+from metrics.customer_facts import CustomerFacts
 from metrics.frames import Marts
 from metrics.merging import unified
 from metrics.periods import Calendar, Window
@@ -160,13 +161,31 @@ def _desk(key: str, _ours: Workspace, _version_id: str) -> Desk:
     version = Store(_ours.store).open(_version_id)
     found = definitions(_ours.folder, loaded_attributes(version))
     remember(_ours.folder, found)
-    tables = unified({name: version.scan(name) for name in version.manifest.tables})
-    frames = {**{name: version.scan(name) for name in version.manifest.marts}, **tables}
-    forms = instruments(_ours.folder).named
-    marts = Marts(frames, _ours.calendar, version.manifest.as_of, instruments=forms)
-    groups = segments(_ours.folder, marts, found.catalog)
-    whole = with_segments(marts, groups.book)
+    facts = _facts(_ours, version, found.catalog)
+    groups = segments(_ours.folder, facts)
+    whole = with_segments(facts.marts, groups.book)
     return Desk(f"{_ours.store}|{_version_id}", _ours, version, found, whole, _keep, groups)
+
+
+def _facts(ours: Workspace, version: Version, catalog: Catalog) -> CustomerFacts:
+    """The facts of a version over its marts; both outlast an edit that does not concern them."""
+    forms = instruments(ours.folder)
+    key = f"{ours.store}|{version.id}|{ours.project}|{forms.digest}"
+    marts = _opened(key, ours, version, forms)
+    return _known(f"{key}|{scoring(catalog)}", marts, catalog)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _opened(key: str, _ours: Workspace, _version: Version, _forms: Instruments) -> Marts:
+    names = _version.manifest.tables
+    tables = unified({name: _version.scan(name) for name in names})
+    frames = {**{name: _version.scan(name) for name in _version.manifest.marts}, **tables}
+    return Marts(frames, _ours.calendar, _version.manifest.as_of, instruments=_forms.named)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _known(key: str, _marts: Marts, _catalog: Catalog) -> CustomerFacts:
+    return facts_of(_marts, _catalog)
 
 
 def _keep(key: str, make: Callable[[], T]) -> T:

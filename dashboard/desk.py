@@ -118,7 +118,7 @@ class Desk:
 
     def kept(self, question: str, make: Callable[[], T]) -> T:
         """The answer to a question about this version, made once for each role."""
-        written = f"{self.definitions.digest}|{self.instruments.digest}"
+        written = f"{self.definitions.digest}|{self.instruments.digest}|{self.segments.book.digest}"
         return self.keep(f"{self.key}|{written}|{self.role}|{question}", make)
 
     def annotations(self, metric: str) -> list[Annotation]:

@@ -16,7 +16,7 @@ from config.errors import Fault, unknown
 from connectors.store import Version
 from dashboard.definitions import Definitions, definitions, loaded_attributes
 from dashboard.instruments import instruments
-from dashboard.segment_files import segments
+from dashboard.segment_files import facts_of, segments
 from dashboard.workspace import Workspace
 from metrics import marts as mart_builder
 from metrics.figures import compute
@@ -80,7 +80,7 @@ class Book:
     @cached_property
     def segmented(self) -> Marts:
         """The marts with the project's segments to select by."""
-        found = segments(self.workspace.folder, self.marts, self.definitions.catalog)
+        found = segments(self.workspace.folder, facts_of(self.marts, self.definitions.catalog))
         return with_segments(self.marts, found.book)
 
     def figures(

@@ -15,14 +15,14 @@ from dashboard.desk import Desk
 from dashboard.retention_data import with_ids
 from dashboard.state import Scope
 from metrics.frames import Marts
-from metrics.lifetime.candidates import best_of, fit_table, fits
+from metrics.lifetime.candidates import fits
 from metrics.lifetime.fitting import Fit
-from metrics.lifetime.gammagamma import GammaGamma, independence
-from metrics.lifetime.gates import cautions, gates
 from metrics.lifetime.historic import historic_value, lacking, with_costs
-from metrics.lifetime.history import compress, history_of_customers, times
+from metrics.lifetime.history import compress, times
 from metrics.lifetime.model import PurchaseModel
 from metrics.lifetime.movement import value_changes
+from metrics.lifetime.outlook import Outlook, buyers
+from metrics.lifetime.outlook import outlook as of_customers
 from metrics.lifetime.sbg import ShiftedBetaGeometric, contract_renewals, observed_survival
 from metrics.lifetime.uncertainty import customer_intervals, segment_intervals
 from metrics.lifetime.validation import (
@@ -34,7 +34,7 @@ from metrics.lifetime.validation import (
     judgement,
     tracking,
 )
-from metrics.lifetime.values import Terms, customer_values, months_after
+from metrics.lifetime.values import Terms, months_after
 from metrics.reasons import Estimate, Reason
 from metrics.selection import Missing
 
@@ -62,86 +62,20 @@ class Horizon:
     discount: float = DISCOUNT
     convention: Literal["end", "begin"] = "end"
 
-
-@dataclass(frozen=True, eq=False)
-class Outlook:
-    """The models of the chosen customers: the best one by AIC, what was tried, what stands against them.
-
-    `best` is empty where no model could be fitted; `margin` is the margin on revenue, None where cost is
-    unknown, and values are then revenue.
-    """
-
-    histories: pl.DataFrame
-    against: tuple[Reason, ...]
-    table: pl.DataFrame
-    best: str
-    purchases: Fit[PurchaseModel] | None
-    spend: Fit[GammaGamma]
-    notes: tuple[Reason, ...]
-    margin: float | None
-    as_of: date
-
-    def terms(self, horizon: Horizon) -> Terms:
-        """What a value over this horizon means."""
-        margin = 1.0 if self.margin is None else self.margin
-        return Terms(self.as_of, horizon.months, horizon.discount, margin, horizon.convention)
-
-
-def _people(marts: Marts) -> pl.DataFrame:
-    people = marts.frame("customer_summary")
-    if "first_order_on" not in people.columns:
-        fault = "no source gives `order_lines`"
-        raise Missing(fault)
-    return people if marts.mask is None else people.filter(marts.mask)
+    def terms(self, found: Outlook) -> Terms:
+        """What a value over this horizon means, of these customers."""
+        margin = 1.0 if found.margin is None else found.margin
+        return Terms(found.as_of, self.months, self.discount, margin, self.convention)
 
 
 def outlook(desk: Desk, scope: Scope) -> Outlook:
-    """The fitted models of the customers that the filters leave, those of categories aside."""
-    return desk.kept(f"lifetime {sorted(scope.attributes)}", lambda: _outlook(marts_of(desk, scope)))
+    """The outlook of the customers that the filters leave, those of categories aside."""
+    return desk.kept(f"lifetime {sorted(scope.attributes)}", lambda: of_customers(marts_of(desk, scope)))
 
 
 def marts_of(desk: Desk, scope: Scope) -> Marts:
     """The marts under the filters on customers."""
     return desk.marts(replace(scope, categories=()))
-
-
-def _outlook(marts: Marts) -> Outlook:
-    people = _people(marts)
-    histories = history_of_customers(people, marts.as_of)
-    fitted = fits(compress(histories))
-    table = fit_table(fitted)
-    best = best_of(fitted)
-    purchases = fitted.get(best)
-    spend = GammaGamma.fit(histories)
-    return Outlook(
-        histories=histories,
-        against=gates(histories),
-        table=table,
-        best=best,
-        purchases=purchases,
-        spend=spend,
-        notes=_notes(purchases, spend, histories),
-        margin=margin_rate(people),
-        as_of=marts.as_of,
-    )
-
-
-def _notes(
-    purchases: Fit[PurchaseModel] | None, spend: Fit[GammaGamma], histories: pl.DataFrame
-) -> tuple[Reason, ...]:
-    linked = independence(histories).reason
-    weak = [fit.reason for fit in (purchases, spend) if fit is not None and fit.reason is not None]
-    model = purchases.model if purchases else None
-    told = cautions(model, histories) if model else ()
-    return (*weak, *told, *([linked] if linked else []))
-
-
-def margin_rate(people: pl.DataFrame) -> float | None:
-    """Margin over revenue; None where cost is unknown or nothing was sold."""
-    if "margin" not in people.columns or people["cost"].null_count() == len(people):
-        return None
-    sums = people.select(pl.col("margin", "net_amount").sum().cast(pl.Float64)).row(0)
-    return sums[0] / sums[1] if sums[1] > 0 else None
 
 
 def values(desk: Desk, scope: Scope, horizon: Horizon) -> pl.DataFrame:
@@ -153,10 +87,9 @@ def values(desk: Desk, scope: Scope, horizon: Horizon) -> pl.DataFrame:
 
 def _values(desk: Desk, scope: Scope, horizon: Horizon) -> pl.DataFrame:
     found = outlook(desk, scope)
-    if found.purchases is None or found.purchases.model is None:
-        return pl.DataFrame(schema={"customer": pl.UInt32, "value": pl.Float64})
-    model, spend = found.purchases.model, found.spend.model
-    rows = customer_values(found.histories, model, spend, found.terms(horizon))
+    rows = found.values(horizon.terms(found))
+    if not found.best:
+        return rows
     people = desk.whole.frame("customer_summary").select("customer", "net_amount", "first_order_on")
     brought = so_far(desk).select("customer", "margin", "contribution")
     whole = rows.join(people, on="customer", how="left", maintain_order="left")
@@ -179,7 +112,7 @@ def _costed(desk: Desk) -> pl.DataFrame:
     contacts, spending = (
         desk.whole.frame(name) if name in frames else None for name in ("contacts", "spending")
     )
-    return with_costs(_people(desk.whole), contacts, spending)
+    return with_costs(buyers(desk.whole), contacts, spending)
 
 
 def changes(desk: Desk, scope: Scope, horizon: Horizon) -> pl.DataFrame:
@@ -196,7 +129,7 @@ def _changes(desk: Desk, scope: Scope, horizon: Horizon) -> pl.DataFrame:
     if chosen.mask is not None:
         orders = orders.filter(chosen.mask.gather(orders["customer"]))
     since = found.as_of - timedelta(days=SINCE)
-    rows = value_changes(orders, found.purchases.model, found.spend.model, found.terms(horizon), since)
+    rows = value_changes(orders, found.purchases.model, found.spend.model, horizon.terms(found), since)
     people = desk.whole.frame("customer_summary").select("customer", "last_order_on", "net_amount")
     whole = rows.join(people, on="customer", how="left", maintain_order="left")
     ranked = whole.sort("change", "customer", descending=[True, False], nulls_last=True)
@@ -209,7 +142,7 @@ def intervals(desk: Desk, found: Outlook, horizon: Horizon, ids: pl.Series) -> p
     named = pl.DataFrame({"customer_id": ids}).join(people, on="customer_id", maintain_order="left")
     rows = named.join(found.histories, on="customer", how="left", maintain_order="left")
     assert found.purchases is not None
-    return customer_intervals(rows, found.purchases, found.spend, found.terms(horizon))
+    return customer_intervals(rows, found.purchases, found.spend, horizon.terms(found))
 
 
 def grouped(rows: pl.DataFrame) -> pl.DataFrame:
@@ -285,7 +218,7 @@ def _totals(desk: Desk, found: Outlook, horizon: Horizon, by: str | None) -> pl.
     if by is not None:
         people = desk.whole.frame("customer_summary")
         rows = rows.join(people.select("customer", _split(by)), on="customer", how="left").drop_nulls(by)
-    return segment_intervals(rows, found.purchases, found.spend, found.terms(horizon), by=by, draws=_DRAWS)
+    return segment_intervals(rows, found.purchases, found.spend, horizon.terms(found), by=by, draws=_DRAWS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -364,7 +297,7 @@ def orders_of(marts: Marts) -> pl.DataFrame:
     rows = marts.frame("orders").filter(pl.col("orders") > 0, pl.col("customer").is_not_null())
     if marts.mask is None:
         return rows
-    return rows.join(_people(marts).select("customer"), on="customer", how="semi")
+    return rows.join(buyers(marts).select("customer"), on="customer", how="semi")
 
 
 @dataclass(frozen=True, eq=False)

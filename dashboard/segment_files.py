@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from config.errors import Problem
 from config.load import Loaded, Located, read_many
 from metrics.catalog import Catalog
+from metrics.customer_facts import CustomerFacts
 from metrics.fact_families import customer_facts
 from metrics.frames import Marts
 from metrics.rfm import Rfm
@@ -41,15 +42,20 @@ class Segments:
     located: Mapping[str, Located[Segment]] = field(default_factory=dict)
 
 
-def segments(folder: Path, marts: Marts, catalog: Catalog, text: str | None = None) -> Segments:
-    """The segments of the project in a folder over some marts; `text` is its file while it is edited."""
-    shipped, own = shipped_segments(), own_segments(folder, text)
+def segments(folder: Path, facts: CustomerFacts) -> Segments:
+    """The segments of the project in a folder over the facts of its customers."""
+    shipped, own = shipped_segments(), own_segments(folder)
     documents = (*shipped.items, *own.items)
-    book = segment_book(documents, customer_facts(marts, scoring(catalog)))
+    book = segment_book(documents, facts)
     ours = frozenset(item.value.name for item in own.items)
     broken = (problem for name in book.broken if name in ours for problem in book.broken[name])
     located = {item.value.name: item for item in documents}
     return Segments(book, (*shipped.problems, *own.problems, *broken), ours, located)
+
+
+def facts_of(marts: Marts, catalog: Catalog) -> CustomerFacts:
+    """The facts of the customers of some marts, scored as the project scores."""
+    return customer_facts(marts, scoring(catalog))
 
 
 def scoring(catalog: Catalog) -> Rfm | None:

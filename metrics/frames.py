@@ -33,7 +33,7 @@ from metrics.selection import (
     mask,
 )
 from metrics.sides import Sides
-from metrics.slices import ORDER_KEYS, Merged, between, is_empty, places, reached
+from metrics.slices import ORDER_KEYS, Merged, between, fully_split, is_empty, places, reached
 
 Frame = pl.LazyFrame | pl.DataFrame
 T = TypeVar("T")
@@ -56,8 +56,6 @@ _TABLES: Final[Mapping[str, str]] = {
     "contracts": "subscriptions",
     "spending": "spend",
 }
-_EVERYBODY: Final = "all"
-"""The value of a column of money spent that is not split by it."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,9 @@ class Marts:
 
     Frames are read when first needed and then kept; selections of the same version share them. `mask` says
     by customer number who counts, None for everybody. `of_lines`: the frames were rebuilt from some of the
-    order lines. `segments` maps the names of segments to what gives, for a day, who belongs by number,
-    `instruments` those of questionnaires to what reads their answers. `sides` are the groups of customers
-    that figures are split by as SEGMENT, see `beside`.
+    order lines. `segments` maps the names of segments to what gives, for a day, who belongs by number, `book`
+    is another text for other segments, `instruments` maps those of questionnaires to what reads their
+    answers. `sides` are the groups of customers that figures are split by as SEGMENT, see `beside`.
     """
 
     frames: Mapping[str, Frame]
@@ -78,6 +76,7 @@ class Marts:
     mask: pl.Series | None = None
     of_lines: bool = False
     segments: Mapping[str, Callable[[date], pl.Series]] = field(default_factory=dict, repr=False)
+    book: str = ""
     instruments: Mapping[str, Instrument] = field(default_factory=dict, repr=False)
     sides: Sides | None = field(default=None, repr=False)
     opened: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False)
@@ -107,7 +106,7 @@ class Marts:
 
     def kept(self, question: object, make: Callable[[], T]) -> T:
         """The answer to a question about these marts, made once and kept for a while."""
-        found: T = self.answers.get(question, _UNASKED)
+        found: T = self.answers.get(self._asked(question), _UNASKED)
         if found is _UNASKED:
             found = make()
         self.keep(question, found)
@@ -115,10 +114,14 @@ class Marts:
 
     def keep(self, question: object, answer: object) -> None:
         """Keep the answer to a question, and drop those that nobody has asked for the longest."""
-        self.answers.pop(question, None)
-        self.answers[question] = answer
+        self.answers.pop(self._asked(question), None)
+        self.answers[self._asked(question)] = answer
         for oldest in list(self.answers)[:-KEPT]:
             self.answers.pop(oldest, None)
+
+    def _asked(self, question: object) -> object:
+        """A question about the customers of a segment is another one when the segment is."""
+        return (self.book, question) if self.selection.attributes.get(SEGMENT) else question
 
     def _lazy(self, name: str) -> pl.LazyFrame:
         if name not in self.frames:
@@ -204,7 +207,8 @@ class Marts:
         Segments are those of the as-of day where no other groups were given. Raises Fault for any other one.
         """
         if by == SEGMENT and (self.sides or self.segments):
-            return self if self.sides else self.kept(("beside", str(self.selection)), self._by_segment)
+            question = ("beside", self.book, str(self.selection))
+            return self if self.sides else self.kept(question, self._by_segment)
         known = (*self.attributes, *([CATEGORY] if "baskets" in self.frames else []))
         if by is not None and by not in known:
             what = "column to split by"
@@ -376,17 +380,9 @@ class Marts:
         """The rows of what is not recorded by customer, selected by columns of their own."""
         for name, values in self.selection.attributes.items():
             if values:
-                rows = _fully_split(rows, name).filter(pl.col(name).cast(pl.String).is_in(list(values)))
-        split = [_fully_split(rows, by)[by].alias("by")] if by else []
+                rows = fully_split(rows, name).filter(pl.col(name).cast(pl.String).is_in(list(values)))
+        split = [fully_split(rows, by)[by].alias("by")] if by else []
         return rows.select("period", *columns, *split)
-
-
-def _fully_split(rows: pl.DataFrame, column: str) -> pl.DataFrame:
-    """The rows, all of which are about one value of the column. Raises Missing when some are about all."""
-    if (rows[column].cast(pl.String) == _EVERYBODY).any():
-        fault = f"part of the money spent is not split by {column}"
-        raise Missing(fault)
-    return rows
 
 
 def _noun(relation: Relation) -> str:

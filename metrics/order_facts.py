@@ -11,6 +11,7 @@ from metrics.customer_facts import CUSTOMER, Fact, Family
 from metrics.frames import Marts
 from metrics.orders import MEASURES
 from metrics.panels import DERIVED
+from metrics.runs import starts, sums
 
 YEAR: Final = timedelta(days=365)
 PERSONAL: Final = frozenset(name for name in ("name", "email") if facts("customers", name).get("personal"))
@@ -105,13 +106,13 @@ def _last_year(marts: Marts, _names: frozenset[str]) -> pl.DataFrame:
 
 
 def _main_category(marts: Marts, _names: frozenset[str]) -> pl.DataFrame:
-    """The category in which each customer paid most."""
+    """The category in which each customer paid most; baskets stand by category and customer."""
     rows = marts.in_units("baskets", (CUSTOMER, "category", "gross_amount"))
     known = rows.filter(pl.col(CUSTOMER).is_not_null(), pl.col("category").is_not_null())
-    paid = known.group_by(CUSTOMER, "category").agg(pl.col("gross_amount").sum())
-    ranked = paid.sort(CUSTOMER, "gross_amount", "category", descending=[False, True, False])
-    first = ranked.unique(CUSTOMER, keep="first", maintain_order=True)
-    return first.select(CUSTOMER, pl.col("category").alias("top_category"))
+    at = starts(known["category"], known[CUSTOMER])
+    paid = known.select(CUSTOMER, "category")[at].with_columns(sums(known, ["gross_amount"], at))
+    most = pl.col("gross_amount") == pl.col("gross_amount").max().over(CUSTOMER)
+    return paid.filter(most).group_by(CUSTOMER).agg(pl.col("category").min().alias("top_category"))
 
 
 PROFILE: Final = Family("profile", "Attributes", _profile, _of_summary)

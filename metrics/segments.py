@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import partial
+from functools import cached_property, partial
+from hashlib import blake2b
 from typing import Final
 
 import polars as pl
@@ -31,6 +32,9 @@ from metrics.selection import plain
 
 EVENTS: Final = tuple(name for name, relation in RELATIONS.items() if relation.day and relation.of_customers)
 """The tables in which a customer's own rows are dated, for facts of a segment."""
+
+MOST_DAYS: Final = 2
+"""Of how many earlier days everything is held; each takes as much memory as the version itself."""
 
 _COUNTED: Final = frozenset({"count", "count_distinct", "sum"})
 
@@ -63,6 +67,12 @@ class SegmentBook:
     broken: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     found: dict[str, pl.Series] = field(default_factory=dict, repr=False)
     earlier: dict[date, "SegmentBook"] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """A text that is the same for the same segments."""
+        texts = "\n".join(rule.segment.model_dump_json() for rule in self.rules.values())
+        return blake2b(texts.encode(), digest_size=8).hexdigest()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -119,6 +129,8 @@ class SegmentBook:
         if day >= self.facts.marts.as_of:
             return self
         if day not in self.earlier:
+            for oldest in list(self.earlier)[: 1 - MOST_DAYS]:
+                del self.earlier[oldest]
             facts = replace(self.facts, marts=past(self.facts.marts, day), known={})
             self.earlier[day] = replace(self, facts=facts, found={}, earlier={})
         return self.earlier[day]
@@ -192,7 +204,8 @@ def segment_book(documents: Sequence[Located[Segment]], facts: CustomerFacts) ->
 
 def with_segments(marts: Marts, book: SegmentBook) -> Marts:
     """The marts with the segments of a book to select by, on the as-of day or an earlier one."""
-    return replace(marts, segments={name: partial(book.members_on, name) for name in book.rules})
+    members = {name: partial(book.members_on, name) for name in book.rules}
+    return replace(marts, segments=members, book=book.digest)
 
 
 def draft_rule(book: SegmentBook, segment: Segment) -> Rule:

@@ -11,8 +11,11 @@ import polars as pl
 from metrics.orders import flagged
 from metrics.periods import Calendar, Grain, Window
 from metrics.runs import Whole, in_order, starts, sums
+from metrics.selection import Missing
 
 _FIRST_ROWS: Final = 1_000
+EVERYBODY: Final = "all"
+"""The value of a column of money spent that is not split by it."""
 ORDER_KEYS: Final = ("customer", "ordered_on", "order")
 """By what order rows are sorted."""
 
@@ -30,6 +33,14 @@ def between(frame: pl.DataFrame, column: str, first: int, last: int) -> pl.DataF
     """The contiguous rows whose sorted column lies between two values."""
     start = int(frame[column].search_sorted(first, side="left"))
     return frame.slice(start, int(frame[column].search_sorted(last, side="right")) - start)
+
+
+def fully_split(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    """The rows, all of which are about one value of the column. Raises Missing when some are about all."""
+    if (rows[column].cast(pl.String) == EVERYBODY).any():
+        fault = f"part of the money spent is not split by {column}"
+        raise Missing(fault)
+    return rows
 
 
 def places(categories: pl.Series) -> dict[str | None, tuple[int, int]]:

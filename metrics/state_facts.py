@@ -9,12 +9,10 @@ import polars as pl
 from connectors.tables import MONEY
 from metrics.customer_facts import CUSTOMER, Fact, Family
 from metrics.frames import Marts
-from metrics.lifetime.candidates import fit_table, fits
-from metrics.lifetime.gammagamma import GammaGamma
-from metrics.lifetime.gates import gates
-from metrics.lifetime.history import compress, history_of_customers
-from metrics.lifetime.values import Terms, customer_values
+from metrics.lifetime.outlook import outlook
+from metrics.lifetime.values import Terms
 from metrics.patterns import PATTERNS, busiest, movements
+from metrics.runs import starts
 from metrics.standings import order_rows, standings
 
 STATES: Final = ("prospect", "new", "active", "returning", "due", "lost")
@@ -94,10 +92,15 @@ def _lifecycle(marts: Marts, _names: frozenset[str]) -> pl.DataFrame:
 
 def _came_back(marts: Marts) -> pl.DataFrame:
     """The silence before each customer's last order day within BACK_DAYS that ended the longest one."""
-    rows = order_rows(marts).filter(pl.col("orders") > 0, pl.col(CUSTOMER).is_not_null())
-    days = rows.select(CUSTOMER, "ordered_on").unique().sort(CUSTOMER, "ordered_on")
-    gap = (pl.col("ordered_on") - pl.col("ordered_on").shift(1).over(CUSTOMER)).dt.total_days()
-    recent = days.with_columns(gap=gap).filter(pl.col("ordered_on") > marts.as_of - timedelta(days=BACK_DAYS))
+    first = marts.as_of - timedelta(days=BACK_DAYS)
+    lately = marts.frame("customer_summary").select((pl.col("last_order_on") > first).fill_null(value=False))
+    rows = order_rows(marts)
+    theirs = lately.to_series().gather(rows[CUSTOMER]).fill_null(value=False)
+    orders = rows.filter(theirs, pl.col("orders") > 0)
+    days = orders.select(CUSTOMER, "ordered_on")[starts(orders[CUSTOMER], orders["ordered_on"])]
+    gap = (pl.col("ordered_on") - pl.col("ordered_on").shift(1)).dt.total_days()
+    same = pl.col(CUSTOMER) == pl.col(CUSTOMER).shift(1)
+    recent = days.with_columns(gap=pl.when(same).then(gap)).filter(pl.col("ordered_on") > first)
     return recent.group_by(CUSTOMER).agg(pl.col("gap").max().alias("ended_gap"))
 
 
@@ -170,34 +173,17 @@ def _can_predict(marts: Marts) -> bool:
     """Whether lifetime models may be fitted: orders without contracts, of enough customers and days."""
     if not _has_orders(marts):
         return False
-    return not gates(history_of_customers(marts.frame("customer_summary"), marts.as_of))
+    return not outlook(marts).against
 
 
 def _predicted(marts: Marts, _names: frozenset[str]) -> pl.DataFrame:
-    people = marts.frame("customer_summary")
-    histories = history_of_customers(people, marts.as_of)
-    fitted = fits(compress(histories))
-    table = fit_table(fitted)
-    usable = table.filter(pl.col("status") != "no fit")
-    sound = usable.filter(pl.col("status") == "converged")
-    best = next(iter((sound if len(sound) else usable)["name"]), "")
-    model = fitted[best].model if best else None
-    if model is None:
+    found = outlook(marts)
+    if not found.best:
         return pl.DataFrame(
             schema={CUSTOMER: pl.UInt32, **{name: fact.dtype for name, fact in _PREDICTED.items()}}
         )
-    spend = GammaGamma.fit(histories).model
-    terms = Terms(marts.as_of, MONTHS, DISCOUNT, _margin_rate(people))
-    rows = customer_values(histories, model, spend, terms)
-    return rows.rename({"value": "lifetime_value"}).select(CUSTOMER, *_PREDICTED)
-
-
-def _margin_rate(people: pl.DataFrame) -> float:
-    """Margin over net revenue; 1 where no cost is known, so that values are then revenue."""
-    if "margin" not in people.columns or not people["margin"].count():
-        return 1.0
-    margin, net = (float(people[name].sum() or 0) for name in ("margin", "net_amount"))
-    return margin / net if net > 0 else 1.0
+    terms = Terms(marts.as_of, MONTHS, DISCOUNT, 1.0 if found.margin is None else found.margin)
+    return found.values(terms).rename({"value": "lifetime_value"}).select(CUSTOMER, *_PREDICTED)
 
 
 def _movement(marts: Marts, _names: frozenset[str]) -> pl.DataFrame:

@@ -12,13 +12,13 @@ from metrics.equity import Equity, customer_equity, multiple
 from metrics.equity_drivers import Measured, drivers
 from metrics.equity_years import equity_year
 from metrics.frames import Marts
-from metrics.lifetime.candidates import CONTINUOUS, best_of, fits
+from metrics.lifetime.candidates import CONTINUOUS
 from metrics.lifetime.fitting import Fit
-from metrics.lifetime.gammagamma import GammaGamma
-from metrics.lifetime.history import compress, history_of_customers, summary_until
+from metrics.lifetime.history import summary_until
 from metrics.lifetime.model import PurchaseModel
+from metrics.lifetime.outlook import Outlook, outlook
 from metrics.lifetime.uncertainty import segment_intervals
-from metrics.lifetime.values import Terms, customer_values
+from metrics.lifetime.values import Terms
 from metrics.periods import Grain, Window
 from metrics.points import Point
 from metrics.reasons import Estimate, Reason
@@ -105,69 +105,68 @@ def _quantities(rows: pl.DataFrame, *, mean: bool) -> pl.DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class Predicting:
-    """What is known at the end of a day, and the models fitted to it."""
+    """The outlook at the end of a day, by the model that a definition asks for."""
 
-    histories: pl.DataFrame
-    purchases: Fit[PurchaseModel]
-    spend: Fit[GammaGamma]
-    margin: float
-    day: date
+    outlook: Outlook
+    model: str
+
+    @property
+    def purchases(self) -> Fit[PurchaseModel]:
+        """The model fitted."""
+        return self.outlook.fit(self.model)
 
     @property
     def reason(self) -> str:
         """Why there is no model, if so."""
-        return "nobody had ordered by then" if self.histories.is_empty() else self.purchases.message
+        nobody = self.outlook.histories.is_empty()
+        return "nobody had ordered by then" if nobody else self.purchases.message
 
     def terms(self, definition: LifetimeValue) -> Terms:
         """What the value means."""
-        return Terms(self.day, definition.months, definition.discount, self.margin, definition.convention)
+        found = self.outlook
+        margin = 1.0 if found.margin is None else found.margin
+        return Terms(found.as_of, definition.months, definition.discount, margin, definition.convention)
 
     def values(self, definition: LifetimeValue | PAlive) -> pl.DataFrame:
         """One row a customer; see `customer_values`."""
-        assert self.purchases.model is not None
-        terms = self.terms(definition) if isinstance(definition, LifetimeValue) else Terms(self.day, 1)
-        return customer_values(self.histories, self.purchases.model, self.spend.model, terms)
+        if isinstance(definition, PAlive):
+            return self.outlook.values(Terms(self.outlook.as_of, 1), self.model)
+        return self.outlook.values(self.terms(definition), self.model)
 
 
 def _predicting(definition: LifetimeValue | PAlive, marts: Marts, day: date) -> Predicting:
-    """The models of the selected customers at the end of a day, fitted once."""
+    """The outlook of the selected customers at the end of a day, made once."""
     if marts.selection.categories or marts.of_lines:
         fault = "a customer's lifetime cannot be split by category or order line"
         raise Missing(fault)
-    chosen = (definition.model, day, marts.selection)
-    return marts.kept(("predicting", *map(str, chosen)), lambda: _fitted(definition.model, marts, day))
+    found = outlook(marts)
+    if day < marts.as_of:
+        found = marts.kept(("outlook", day, str(marts.selection)), lambda: _outlook_on(marts, day))
+    best = found.best or CONTINUOUS[0] if definition.model == "best" else definition.model
+    return Predicting(found, best)
 
 
-def _fitted(name: str, marts: Marts, day: date) -> Predicting:
+def _outlook_on(marts: Marts, day: date) -> Outlook:
     people = summary_until(marts.frame("orders"), day)
     if marts.mask is not None:
         people = people.filter(marts.mask.gather(people["customer"]))
-    histories = history_of_customers(people, day)
-    fitted = fits(compress(histories), CONTINUOUS if name == "best" else (name,))
-    purchases = fitted[best_of(fitted) or next(iter(fitted))]
-    return Predicting(histories, purchases, GammaGamma.fit(histories), _margin_rate(people), day)
-
-
-def _margin_rate(people: pl.DataFrame) -> float:
-    """Margin over revenue so far; 1 where cost is not known or nothing was sold."""
-    margin, revenue = (float(people[name].sum() or 0) for name in ("margin", "net_amount"))
-    return margin / revenue if margin and revenue > 0 else 1.0
+    return Outlook.of(people, day)
 
 
 def _lifetime(definition: LifetimeValue, found: Predicting) -> Point:
-    n = len(found.histories)
+    n = len(found.outlook.histories)
     if found.purchases.model is None:
         return Point(None, n, reason=found.reason)
     residual = definition.value.startswith("residual")
     known = found.values(definition)["residual_value" if residual else "value"].drop_nulls()
     if known.is_empty():
-        return Point(None, n, reason=found.spend.message or "there is no spend to predict from")
+        return Point(None, n, reason=found.outlook.spend.message or "there is no spend to predict from")
     total = float(known.sum())
     value = total if definition.value.endswith("total") else total / len(known)
     if residual:
         return Point(value, len(known))
     row = segment_intervals(
-        found.histories, found.purchases, found.spend, found.terms(definition), draws=_DRAWS
+        found.outlook.histories, found.purchases, found.outlook.spend, found.terms(definition), draws=_DRAWS
     ).row(0, named=True)
     if row["value_lower"] is None or not row["expected_value"]:
         return Point(value, len(known))
@@ -177,10 +176,10 @@ def _lifetime(definition: LifetimeValue, found: Predicting) -> Point:
 
 
 def _alive(definition: PAlive, found: Predicting) -> Point:
-    n = len(found.histories)
+    n = len(found.outlook.histories)
     if found.purchases.model is None:
         return Point(None, n, reason=found.reason)
-    rows = compress(found.histories)
+    rows = found.outlook.rows
     weights = rows.weight / rows.customers
 
     def mean(model: PurchaseModel) -> float:

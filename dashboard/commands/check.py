@@ -29,7 +29,7 @@ from dashboard.examples import failures
 from dashboard.instruments import instruments
 from dashboard.scenarios import read_scenarios
 from dashboard.scorecard_files import scorecard_plan
-from dashboard.segment_files import own_segments, segments
+from dashboard.segment_files import facts_of, own_segments, segments
 from dashboard.snapshots.reports import reports
 from dashboard.workspace import project_folder
 from metrics.frames import Marts
@@ -157,7 +157,7 @@ def _segments(folder: Path, project: Project | None, found: Definitions) -> tupl
     frames = {name: served.scan(name) for name in names}
     cuts = Calendar(project.timezone, project.week_start, project.fiscal_year_start)
     marts = Marts(frames, cuts, served.manifest.as_of)
-    return segments(folder, marts, found.catalog).problems
+    return segments(folder, facts_of(marts, found.catalog)).problems
 
 
 def _found(read: Callable[[Path], T], folder: Path) -> tuple[T | None, tuple[Problem, ...]]:

@@ -16,6 +16,7 @@ from connectors.errors import StoreError
 from connectors.store import Store, Version
 from dashboard.definitions import loaded_attributes
 from dashboard.desk import Desk
+from dashboard.segment_files import facts_of, segments
 from dashboard.snapshots.content import Choices, Definition
 from metrics.catalog import ATTRIBUTES, DEFINITION, Catalog, catalog
 from metrics.figures import compute
@@ -57,7 +58,8 @@ class Reckoner:
         frames = {name: self.version.scan(name) for name in (*manifest.marts, *manifest.tables)}
         forms = self.desk.instruments.named
         marts = Marts(frames, self.desk.calendar, manifest.as_of, instruments=forms)
-        return with_segments(marts, self.desk.segments.book)
+        found = segments(self.desk.workspace.folder, facts_of(marts, self.desk.catalog))
+        return with_segments(marts, found.book)
 
     def _catalog(self, definitions: Sequence[Definition]) -> Catalog | None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from dashboard import data, state
+from dashboard import customer_data, data, state
 from dashboard.desk import Desk
 from dashboard.parts import filter_bar, markup, sections
 from dashboard.state import Scope
@@ -20,6 +20,11 @@ SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
     "one": (later("One customer"), customer_view.render),
     "calls": (later("Who to call"), customer_calls.render),
 }
+
+
+def prepare(desk: Desk, _scope: Scope) -> None:
+    """Work out what every customer's page asks of all customers."""
+    customer_data.prepare(desk)
 
 
 def render() -> None:

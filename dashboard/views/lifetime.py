@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import data, lifetime_data, state
 from dashboard.desk import Desk
-from dashboard.lifetime_data import Horizon, Outlook
+from dashboard.lifetime_data import Horizon
 from dashboard.parts import filter_bar, markup, sections, states
 from dashboard.parts.kpi_row import sentence
 from dashboard.parts.terms import terms_of
@@ -23,6 +23,7 @@ from dashboard.views import (
     lifetime_validation,
 )
 from dashboard.views.lifetime_predictions import SECTION
+from metrics.lifetime.outlook import Outlook
 from metrics.selection import Missing
 
 MONTHS: Final = "lifetime.months"

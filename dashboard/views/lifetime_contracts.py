@@ -14,7 +14,7 @@ from dashboard.charts.layout import Chart
 from dashboard.charts.retention import Curve, curves
 from dashboard.counts import with_unit
 from dashboard.desk import Desk
-from dashboard.lifetime_data import Contracted, Horizon, Outlook
+from dashboard.lifetime_data import Contracted, Horizon
 from dashboard.parts import markup, states
 from dashboard.parts.chart_card import Card, chart_card
 from dashboard.parts.figure_row import Stated, figure_row
@@ -24,6 +24,7 @@ from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
 from metrics.equity import per_period
+from metrics.lifetime.outlook import Outlook
 from metrics.lifetime.sbg import ShiftedBetaGeometric
 from metrics.selection import Missing
 

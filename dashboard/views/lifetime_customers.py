@@ -12,7 +12,7 @@ import streamlit as st
 from dashboard import lifetime_data as asked
 from dashboard.desk import Desk
 from dashboard.format import MISSING
-from dashboard.lifetime_data import SINCE, Horizon, Outlook
+from dashboard.lifetime_data import SINCE, Horizon
 from dashboard.parts import filter_bar, markup
 from dashboard.parts.customer_list import cell
 from dashboard.parts.figure_row import Stated, figure_row
@@ -34,6 +34,7 @@ from dashboard.views.lifetime_predictions import (
     list_key,
 )
 from metrics.definitions import Unit
+from metrics.lifetime.outlook import Outlook
 
 ORDER: Final = "lifetime.order"
 ORDERS: Final[Mapping[str, str]] = {
@@ -136,7 +137,7 @@ def _valuable(desk: Desk, found: Outlook, horizon: Horizon, rows: pl.DataFrame) 
             "Next order by: even odds that the customer, if still there, orders by that day; empty when more "
             "likely gone. P(alive) at the end: still there on {day}. The intervals are simulated for the "
             "rows on the page and are undiscounted."
-        ).format(day=desk.show.day(found.terms(horizon).ends[-1]))
+        ).format(day=desk.show.day(horizon.terms(found).ends[-1]))
     )
 
 

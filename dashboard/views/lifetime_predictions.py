@@ -17,7 +17,7 @@ from dashboard.charts.lifetime import Points, quadrants
 from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.format import MISSING
-from dashboard.lifetime_data import ALIVE, COHORT, NAMES, TOP, Horizon, Outlook
+from dashboard.lifetime_data import ALIVE, COHORT, NAMES, TOP, Horizon
 from dashboard.parts import filter_bar, markup
 from dashboard.parts.chart_card import Card, chart_card
 from dashboard.parts.figure_row import Stated, figure_row
@@ -26,6 +26,7 @@ from dashboard.parts.opening_table import opening_table
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later, ngettext
+from metrics.lifetime.outlook import Outlook
 
 GROUP: Final = "lifetime.group"
 BY: Final = "lifetime.by"

@@ -15,7 +15,7 @@ from dashboard.charts.lifetime import followed
 from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.format import MISSING
-from dashboard.lifetime_data import NAMES, Horizon, Outlook, Validation
+from dashboard.lifetime_data import NAMES, Horizon, Validation
 from dashboard.parts import markup, states
 from dashboard.parts.chart_card import Card, chart_card
 from dashboard.parts.kpi_row import sentence
@@ -23,6 +23,7 @@ from dashboard.parts.markup import Column
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.views import lifetime_alternatives
+from metrics.lifetime.outlook import Outlook
 from metrics.reasons import Reason
 
 STEP_DAYS = 28

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from dashboard import data, state
+from dashboard import data, segment_data, state
 from dashboard.desk import Desk
 from dashboard.parts import filter_bar, markup, sections
 from dashboard.state import Scope
@@ -33,6 +33,11 @@ SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
     "rfm": (later("RFM"), segments_rfm.render),
     "clusters": (later("Clusters"), segments_clusters.render),
 }
+
+
+def prepare(desk: Desk, scope: Scope) -> None:
+    """Work out who belongs to which segment."""
+    segment_data.sizes(desk, scope)
 
 
 def render() -> None:

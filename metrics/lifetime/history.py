@@ -93,7 +93,8 @@ def summary_until(orders: pl.DataFrame, day: date) -> pl.DataFrame:
 
     Takes `customer`, `ordered_on`, `orders` (0 for a return), `order_days`, `net_amount`, `margin`, and gives
     `customer`, `first_order_on`, `last_order_on`, `order_days`, `net_amount`, `margin`. Rows without a
-    customer are not looked at; customers without an order have 0 order days.
+    customer are not looked at; customers without an order have 0 order days, `margin` is null where no row
+    has one.
     """
     bought = pl.col("ordered_on").filter(pl.col("orders") > 0)
     return (
@@ -103,7 +104,8 @@ def summary_until(orders: pl.DataFrame, day: date) -> pl.DataFrame:
         .agg(
             bought.min().alias("first_order_on"),
             bought.max().alias("last_order_on"),
-            pl.col("order_days", "net_amount", "margin").sum(),
+            pl.col("order_days", "net_amount").sum(),
+            pl.when(pl.col("margin").count() > 0).then(pl.col("margin").sum()).alias("margin"),
         )
         .sort("customer")
         .collect()

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from connectors.store import Store
-from dashboard import customer_data
+from dashboard import customer_data, segment_data
 from dashboard.workspace import open_workspace
 
 
@@ -50,6 +50,20 @@ def test_one_customer_shows_what_the_lines_say(open_page, texts, best, shop):
 
 def desk_money(page, amount):
     return page.session_state["desk"].show.money(amount)
+
+
+def test_answers_are_held_against_the_mean_of_the_same_segment(open_page, best):
+    """Oracle: plain means over the customers of the same part of the RFM grid."""
+    desk = open_page("customers").session_state["desk"]
+    known = customer_data.facts(desk, best["customer"])
+    by, value = customer_data.peers(desk, known)
+    frame = segment_data.facts(desk).frame([by, "last_nps", "last_overall"])
+    rows = [row for row in frame.iter_rows(named=True) if row[by] == value]
+    found = {row["fact"]: row for row in customer_data.averages(desk, (by, value)).iter_rows(named=True)}
+    for fact in ("last_nps", "last_overall"):
+        given = [row[fact] for row in rows if row[fact] is not None]
+        assert found[fact]["n"] == len(given) > 0
+        assert found[fact]["mean"] == pytest.approx(sum(given) / len(given))
 
 
 def test_the_timeline_holds_everything_once(open_page, best, shop):

@@ -6,7 +6,7 @@ import pytest
 
 from connectors.store import Store
 from dashboard.figures import Book
-from dashboard.segment_files import segments, shipped_segments
+from dashboard.segment_files import facts_of, segments, shipped_segments
 from dashboard.workspace import open_workspace
 
 VIEWS = """
@@ -95,7 +95,7 @@ def opened(shop):
     for name in version.manifest.tables:
         connection.register(name, version.scan(name).collect().to_arrow())
     connection.execute(VIEWS.replace("{as_of}", str(book.as_of)))
-    return segments(shop, book.marts, book.definitions.catalog).book, connection, book.as_of
+    return segments(shop, facts_of(book.marts, book.definitions.catalog)).book, connection, book.as_of
 
 
 def test_every_shipped_segment_is_counted_here():

@@ -16,10 +16,10 @@ from dashboard.lifetime_data import (
     grouped,
     in_class,
     in_segment,
-    margin_rate,
     sampled,
     value_edges,
 )
+from metrics.lifetime.outlook import margin_rate
 
 WHAT_IF = {"equity.section": "What if"}
 
@@ -196,9 +196,10 @@ def test_the_sample_is_small_ordered_and_has_both_ends(count):
 
 
 def test_margin_rate_is_unknown_without_cost():
-    people = pl.DataFrame({"net_amount": [60.0, 40.0], "margin": [20.0, 10.0], "cost": [40.0, 30.0]})
+    people = pl.DataFrame({"net_amount": [60.0, 40.0], "margin": [20.0, 10.0]})
     assert margin_rate(people) == pytest.approx(0.3)
-    assert margin_rate(people.with_columns(cost=pl.lit(None, pl.Float64))) is None
+    assert margin_rate(people.with_columns(margin=pl.lit(None, pl.Float64))) is None
+    assert margin_rate(people.drop("margin")) is None
 
 
 def test_concentration_needs_no_retention(open_page, texts):

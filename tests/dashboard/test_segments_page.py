@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 import yaml
 
+from dashboard import segment_data
 from dashboard.segment_files import FILE
 
 
@@ -92,6 +93,7 @@ def test_conditions_count_at_once_and_are_saved(open_page, own, texts):
 def test_an_edit_says_who_joins_and_leaves_and_can_be_taken_back(open_page, own, texts):
     page = build(open_page, own, "loyal")
     page.number_input(key=f"{row(page, 0)}.orders.number").set_value(2).run()
+    assert sizes_of(page)["loyal"].customers > 0
     desk = page.session_state["desk"]
     before = desk.segments.book.members("loyal")
     people = desk.whole.frame("customer_summary")
@@ -102,9 +104,16 @@ def test_an_edit_says_who_joins_and_leaves_and_can_be_taken_back(open_page, own,
     assert said in " ".join(texts(page))
     page.button(key="segments.build.save").click().run()
     assert page.session_state["desk"].segments.book.members("loyal").sum() == after.sum()
+    assert sizes_of(page)["loyal"].customers == after.sum()
     page.button(key="segments.build.remove").click().run()
     assert not page.exception
     assert page.session_state["desk"].segments.book.members("loyal").sum() == before.sum()
+    assert sizes_of(page)["loyal"].customers == before.sum()
+
+
+def sizes_of(page):
+    """The sizes that the list of segments shows, by name."""
+    return segment_data.sizes(page.session_state["desk"], page.session_state["filters.scope"])
 
 
 def test_a_broken_file_of_segments_is_told_and_the_others_serve(open_page, own, texts):

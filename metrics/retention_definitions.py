@@ -22,6 +22,7 @@ CohortFigure = Literal[
     "margin",
     "customer_value",
     "paid_back",
+    "payback_age",
 ]
 LifecycleFigure = Literal[
     "active", "new", "retained", "reactivated", "churned", "dormant", "lost", "quick_ratio", "lost_share"
@@ -38,6 +39,7 @@ _COHORT: Final = {
     "margin": "margin of the cohorts so far",
     "customer_value": "margin of the cohorts so far / their customers",
     "paid_back": "margin of the cohorts so far / what was spent to win them",
+    "payback_age": "the first age by whose end the margin of the cohorts covers what was spent to win them",
 }
 _LIFECYCLE: Final = {
     "quick_ratio": "(new + reactivated) / churned",
@@ -62,7 +64,18 @@ _UNITS: Final[Mapping[str, tuple[Unit, ...]]] = {
     **dict.fromkeys(("net_retention", "gross_retention", "paid_back"), ("rate", "ratio")),
     **dict.fromkeys(("orders_per_customer", "quick_ratio"), ("ratio",)),
     **dict.fromkeys(
-        ("customers", "active", "new", "retained", "reactivated", "churned", "dormant", "lost"), ("count",)
+        (
+            "payback_age",
+            "customers",
+            "active",
+            "new",
+            "retained",
+            "reactivated",
+            "churned",
+            "dormant",
+            "lost",
+        ),
+        ("count",),
     ),
     **dict.fromkeys(("median_days", "mean_days"), ("days",)),
 }
@@ -75,10 +88,11 @@ _EVENTS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 }
 _PANEL: Final = ("customer_periods", ("customer", "period", "orders"))
 _IN_CATEGORY: Final = ("baskets", ("customer", "ordered_on", "category", "purchases"))
+_OF_SPEND: Final = ("paid_back", "payback_age")
 _AMOUNTS: Final = {
     "net_retention": ("net_amount",),
     "revenue": ("net_amount",),
-    **dict.fromkeys(("margin", "customer_value", "paid_back"), ("net_amount", "margin")),
+    **dict.fromkeys(("margin", "customer_value", *_OF_SPEND), ("net_amount", "margin")),
 }
 """What the events of lives read, and what the values of cohorts add to it."""
 
@@ -114,7 +128,11 @@ class CohortRetention(Computed):
     mean: Literal["weighted", "simple"] = Field(
         "weighted", description="All customers together, or the plain mean of the rates of the cohorts."
     )
-    value: CohortFigure = Field("rate", description="What is shown of the cell.")
+    value: CohortFigure = Field(
+        "rate",
+        description="What is shown of the cell; `payback_age`: the first age, up to `age`, by whose end the "
+        "margin has paid what the customers cost to win.",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> "CohortRetention":
@@ -132,8 +150,15 @@ class CohortRetention(Computed):
         return self
 
     @property
+    def is_of_spend(self) -> bool:
+        """Whether the figure compares with what winning the customers cost."""
+        return self.value in _OF_SPEND
+
+    @property
     def formula(self) -> str:
         """The quotient and the age, in one line."""
+        if self.value == "payback_age":
+            return f"{_COHORT[self.value]}, up to age {self.age}"
         ages = f"age {self.age}" + (f" to {self.until_age}" if self.until_age else "")
         return f"{_COHORT[self.value]}, at {ages}"
 
@@ -149,7 +174,7 @@ class CohortRetention(Computed):
             found[table] = (*columns, *amounts)
         if self.start_category or self.back_category:
             found["baskets"] = ("category",)
-        if self.value == "paid_back":
+        if self.is_of_spend:
             found["spend"] = ("spent_on", "purpose", "amount")
         return found
 

@@ -31,6 +31,7 @@ from metrics.survival import life_table, median_survival, restricted_mean, survi
 from metrics.tallies import kept_tally
 
 NO_COHORT: Final = "no cohort's period closes in this period"
+NOT_PAID_BACK: Final = "not paid back by the end of age {age}"
 NOBODY_BEGAN: Final = "nobody began in this period"
 NOT_LONG_ENOUGH: Final = "nobody has been followed for {days} days yet"
 HALF_WAITS: Final = "fewer than half have met it so far"
@@ -84,9 +85,10 @@ def closing_cells(definition: CohortRetention, marts: Marts, window: Window) -> 
     closed = table.filter(pl.col("age") == definition.age, pl.col("complete")).join(
         first, on="cohort", how="left"
     )
-    if definition.value == "paid_back":
+    if definition.is_of_spend:
         spent = acquisition_costs(marts, cohorts.grain).rename({"period": "cohort"})
-        closed = closed.join(spent, on="cohort")
+        so_far = table.filter(pl.col("age") <= definition.age).group_by("cohort", maintain_order=True)
+        closed = closed.join(spent, on="cohort").join(so_far.agg(margins="margin"), on="cohort")
     period = marts.calendar.codes(pl.col("closes_on"), window.grain)
     return closed.with_columns(period=period)
 
@@ -100,6 +102,7 @@ _QUOTIENTS: Final = {
     "margin": ("margin", None),
     "customer_value": ("margin", "size"),
     "paid_back": ("margin", "spent"),
+    "payback_age": ("margin", "spent"),
 }
 
 
@@ -120,6 +123,8 @@ def _quotient(definition: CohortRetention, part: pl.DataFrame, above: str, below
     n = int(part["base" if definition.value == "rate" else "size"].sum() or 0)
     if part.is_empty():
         return Point(None, 0, reason="only cohorts that may hold old customers")
+    if definition.value == "payback_age":
+        return _payback(definition, part, n)
     top = float(part[above].sum())
     if below is None:
         return Point(top, n)
@@ -132,6 +137,16 @@ def _quotient(definition: CohortRetention, part: pl.DataFrame, above: str, below
         return Point(top / bottom, n)
     lower, upper = wilson([top], [bottom])
     return Point(top / bottom, n, float(lower[0]), float(upper[0]), "wilson")
+
+
+def _payback(definition: CohortRetention, part: pl.DataFrame, n: int) -> Point:
+    """The first age at which the margin to date of all these cohorts covers what they cost."""
+    margins = (sum(each) for each in zip(*part["margins"], strict=True))
+    spent = part["spent"].sum()
+    for age, margin in enumerate(margins):
+        if margin >= spent:
+            return Point(float(age), n)
+    return Point(None, n, reason=NOT_PAID_BACK.format(age=definition.age))
 
 
 def panel_until(marts: Marts, window: Window) -> pl.LazyFrame:

@@ -38,8 +38,8 @@ def followed_customers(definition: Followed, marts: Marts, window: Window) -> pl
     """The customers behind such a figure: period, customer, and the quantities that it is made of.
 
     Of a quotient `numerator` and `denominator`, of a count or an amount `value`; of survival `met` and the
-    `days` for which each was followed, of which Kaplan and Meier make the figure. Raises Missing like the
-    figure itself.
+    `days` for which each was followed, of which Kaplan and Meier make the figure; of payback the `margin` so
+    far and the `cost` of each. Raises Missing like the figure itself.
     """
     return pl.concat(
         _behind(definition, marts, window, code).with_columns(period=pl.lit(code, pl.Int32))
@@ -99,6 +99,9 @@ def _members(
     if definition.mean == "simple":
         weight = 1 / cell.get("base", 1)
         counted, asked = counted * weight, asked * weight
+    cost = pl.lit(float(cell.get("spent", 0)) / max(cell.get("size", 1), 1))
+    if definition.value == "payback_age":
+        return rows.select("customer", pl.col("so_far").alias("margin"), cost.alias("cost"))
     columns = {
         "rate": (counted, asked),
         "customers": (counted, None),
@@ -107,7 +110,7 @@ def _members(
         "orders_per_customer": (pl.col("orders"), one),
         "margin": (pl.col("so_far"), None),
         "customer_value": (pl.col("so_far"), one),
-        "paid_back": (pl.col("so_far"), pl.lit(float(cell.get("spent", 0)) / max(cell.get("size", 1), 1))),
+        "paid_back": (pl.col("so_far"), cost),
     }
     above, below = columns[definition.value]
     if below is None:

@@ -74,6 +74,8 @@ WRONG = {
     "active_customer_growth": {"metric": "orders"},
     "retention_rate_change": {"value": "relative", "against": "previous"},
     "first_year_revenue_kept": {"value": "rate"},
+    "payback_months": {"age": 1},
+    "acquisition_paid_back": {"value": "customer_value", "unit": "money"},
     "cohort_margin_half_year": {"value": "orders_per_customer"},
     "dormant_customers": {"value": "lost"},
     "contract_retention_year": {"periods": 1},

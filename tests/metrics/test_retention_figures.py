@@ -47,7 +47,7 @@ def figures(definition, marts, window=MONTH, by=None):
 
 
 def cohort(**choices):
-    return CohortRetention(kind="cohort_retention", **SAID, **choices)
+    return CohortRetention(kind="cohort_retention", **{**SAID, **choices})
 
 
 def followed_names(shipped):
@@ -83,7 +83,7 @@ def test_the_list_adds_up_to_the_figure(shipped, shop_marts, selection):
 @pytest.mark.parametrize(
     "choices",
     [
-        *({"value": value} for value in get_args(CohortFigure) if value != "paid_back"),
+        *({"value": value} for value in get_args(CohortFigure) if value not in ("paid_back", "payback_age")),
         {"base": "previous"},
         {"mean": "simple"},
         {"window": "rolling"},
@@ -310,14 +310,19 @@ def test_a_simple_mean_of_rates():
     assert means == pytest.approx([3 / 4, 2 / 3])
 
 
+def spent_for(rows, spent, as_of):
+    """Marts of orders worth 10 each and of what was spent to win customers: day and amount."""
+    spend = pl.DataFrame(spent, schema={"spent_on": pl.Date, "amount": pl.Int64}, orient="row").with_columns(
+        pl.col("amount").cast(pl.Decimal(18, 4)), purpose=pl.lit("acquisition"), channel=pl.lit("all")
+    )
+    made = build({"order_lines": lines(rows).lazy(), "spend": spend.lazy()}, CALENDAR, as_of)
+    return Marts(made, CALENDAR, as_of)
+
+
 def test_what_was_spent_is_paid_back():
     """Two customers won in January for 25 have brought 10 each by its end, and 10 more a month later."""
     rows = [("a", date(2024, 1, 1)), ("b", date(2024, 1, 9)), ("a", date(2024, 2, 1))]
-    spend = pl.DataFrame(
-        {"spent_on": [date(2024, 1, 1)], "purpose": ["acquisition"], "amount": [25], "channel": ["all"]}
-    ).with_columns(pl.col("amount").cast(pl.Decimal(18, 4)))
-    made = build({"order_lines": lines(rows).lazy(), "spend": spend.lazy()}, CALENDAR, date(2024, 2, 29))
-    marts = Marts(made, CALENDAR, date(2024, 2, 29))
+    marts = spent_for(rows, [(date(2024, 1, 1), 25)], date(2024, 2, 29))
     shares = [
         figures(cohort(age=age, value="paid_back"), marts, Window(Grain.MONTH, 2024 * 12 + age))["value"][0]
         for age in (0, 1)
@@ -327,6 +332,27 @@ def test_what_was_spent_is_paid_back():
         one(cohort(age=1, value="paid_back")), "figure", marts, Window(Grain.MONTH, 2024 * 12 + 1)
     )
     assert float(people["numerator"].sum()) / people["denominator"].sum() == pytest.approx(30 / 25)
+
+
+def test_the_month_in_which_cohorts_have_paid_for_themselves():
+    """Cohorts of one month and of a quarter, and the age after which they are not followed.
+
+    January's two cost 25 and have brought 20, then 30. February's one cost 45 and has brought 10, then 20.
+    Together, at the same ages, 30 and 50 against 70: not paid back; for 50 they are, after one month.
+    """
+    rows = [("a", date(2024, 1, 1)), ("b", date(2024, 1, 9)), ("a", date(2024, 2, 1))]
+    rows += [("c", date(2024, 2, 3)), ("c", date(2024, 3, 3))]
+    payback = {"value": "payback_age", "unit": "count", "grain": "month"}
+    january, quarter = Window(Grain.MONTH, 2024 * 12 + 1), Window(Grain.QUARTER, 2024 * 4)
+
+    def asked(february, window, age=1):
+        marts = spent_for(rows, [(date(2024, 1, 1), 25), (date(2024, 2, 1), february)], date(2024, 3, 31))
+        return figures(cohort(**payback, age=age), marts, window).row(0, named=True)
+
+    assert (asked(45, january)["value"], asked(45, january)["n"]) == (1, 2)
+    assert asked(45, Window(Grain.MONTH, 2024 * 12), age=0)["reason"] == "not paid back by the end of age 0"
+    assert asked(45, quarter)["value"] is None
+    assert (asked(25, quarter)["value"], asked(25, quarter)["n"]) == (1, 3)
 
 
 def test_a_filter_changes_nobodys_judgement(shop_marts):

@@ -11,8 +11,8 @@ from polars.testing import assert_series_equal
 from pydantic import ValidationError
 
 from config.documents import Document
-from config.load import Located
-from metrics.catalog import Catalog, catalog
+from config.load import Located, read_many
+from metrics.catalog import DEFINITION, Catalog, catalog
 from metrics.definitions import Derived, Ratio
 from metrics.event_times import lives_until
 from metrics.figures import compute
@@ -30,6 +30,7 @@ from metrics.retention_definitions import (
 )
 from metrics.selection import Missing, Selection
 from metrics.standings import standings
+from metrics.targets import target_of, verdict
 
 CALENDAR = Calendar()
 SAID = {"name": "figure", "label": "Figure", "description": "One.", "unit": "rate"}
@@ -370,3 +371,39 @@ def test_time_to_a_lapse():
     assert (lives["duration"], lives["observed"]) == (51, True)
     lives = lives_until(shop(rows, date(2024, 2, 15)), "lapse").row(0, named=True)
     assert (lives["duration"], lives["observed"]) == (45, False)
+
+
+WATCHED = """\
+metrics:
+  - {name: cohort, kind: cohort_retention, age: 1, grain: month, start: any_order, back: order,
+     window: rolling, returns: on_or_after, base: first, mean: weighted, value: rate, UP}
+  - {name: bracket, kind: cohort_retention, age: 1, until_age: 3, grain: month, start: contact,
+     back: contact, mean: simple, UP}
+  - {name: period, kind: period_retention, UP}
+  - {name: lost, kind: lifecycle, value: lost_share, quantile: 0.8, min_gaps: 2, rhythm_of: region, DOWN}
+  - {name: second, kind: survival, event: second_order, value: met, days: 60, UP}
+  - {name: kept, kind: revenue_retention, value: net_retention, periods: 2, UP}
+"""
+SIGNS = {"UP": "direction: up_is_good", "DOWN": "direction: down_is_good"}
+
+
+def test_any_of_them_may_have_a_target_and_an_alert(shop, open_marts, tmp_path):
+    """From YAML, with every parameter of its kind, to what a tile says of it: the alert is for any figure."""
+    text = WATCHED
+    for sign, direction in SIGNS.items():
+        limits = "{good: 9, bad: 8}" if sign == "UP" else "{good: -9, bad: -8}"
+        said = f"unit: rate, label: L, description: D., {direction}, target: 0.5, thresholds: {limits}"
+        text = text.replace(sign, said)
+    (tmp_path / "m.yaml").write_text(text, encoding="utf-8")
+    loaded = read_many([tmp_path / "m.yaml"], DEFINITION, under="metrics")
+    found = catalog(loaded.items)
+    assert not (*loaded.problems, *found.problems)
+    boxes = contracts((shop["order_lines"]["customer_id"].drop_nulls()[0], date(2023, 1, 1), None, 10))
+    marts = open_marts({**shop, "subscriptions": boxes})
+    rows = compute(found, list(found.plans), marts, Window(Grain.MONTH, MONTH.last - 3, 6))
+    for name, plan in found.plans.items():
+        known = rows.filter(pl.col("metric") == name, pl.col("value").is_not_null())
+        assert len(known), name
+        target = target_of(plan.definition, Grain.MONTH, known["period"][-1], CALENDAR)
+        judged = verdict(plan.definition, known["value"][-1], target)
+        assert (judged.target, judged.word) == (0.5, "bad"), name

@@ -9,8 +9,9 @@ import polars as pl
 from dashboard.desk import Desk
 from dashboard.state import Scope
 from metrics.beginnings import Beginning, beginning
+from metrics.cohort_differences import bounded
 from metrics.cohort_lists import cell_customers
-from metrics.cohort_values import acquisition_costs, layer_cake, payback, valued
+from metrics.cohort_values import CellValue, acquisition_costs, layer_cake, payback, valued
 from metrics.cohort_values import payback_curve as curve_of
 from metrics.frames import Marts
 from metrics.lives import kept_lives
@@ -48,9 +49,18 @@ def cohort_cells(desk: Desk, scope: Scope, cohorts: Cohorts) -> pl.DataFrame:
     def made() -> pl.DataFrame:
         found = _tally(desk, scope, cohorts)
         until = history(desk, cohorts.grain).until if cohorts.events.start.endswith("order") else None
-        return valued(cohort_table(found, cohorts, desk.calendar, desk.as_of, history_from=until))
+        table = cohort_table(found, cohorts, desk.calendar, desk.as_of, history_from=until)
+        return valued(table, cohorts.min_n)
 
     return desk.kept(f"cohorts {cohorts} {scope.filters}", made)
+
+
+def bounded_cells(desk: Desk, scope: Scope, cohorts: Cohorts, value: CellValue) -> pl.DataFrame:
+    """The cohort table with the bounds of a value in place of those of the rate."""
+    table = cohort_cells(desk, scope, cohorts)
+    marts = desk.marts(scope)
+    question = f"bounds {value} {cohorts} {scope.filters}"
+    return desk.kept(question, lambda: bounded(table, _lives(marts, cohorts), cohorts, value))
 
 
 def layers(desk: Desk, scope: Scope, cohorts: Cohorts) -> pl.DataFrame:
@@ -62,7 +72,7 @@ def layers(desk: Desk, scope: Scope, cohorts: Cohorts) -> pl.DataFrame:
 
 def paybacks(desk: Desk, scope: Scope, cohorts: Cohorts) -> pl.DataFrame:
     """When each cohort paid back what it cost. Raises Missing without spend, and under filters."""
-    table = cohort_cells(desk, scope, cohorts)
+    table = cohort_cells(desk, scope, cohorts).filter(pl.col("size") >= cohorts.min_n)
     return payback(table, acquisition_costs(desk.marts(scope), cohorts.grain))
 
 

@@ -26,18 +26,19 @@ VALUES: Final[tuple[CellValue, ...]] = (
 _MONEY: Final = pl.Decimal(38, 4)
 
 
-def valued(table: pl.DataFrame) -> pl.DataFrame:
+def valued(table: pl.DataFrame, min_n: int = 1) -> pl.DataFrame:
     """A cohort table (`metrics.retention.cohort_table`) with every value that a cell can show.
 
     `customers` (active), `revenue` (net amount of the cell, exact), `net_retention` (revenue over that of age
     0; null where that is not above 0), `orders_per_customer` (orders of the cell over the cohort's size),
     `margin` (of all ages so far, exact), `customer_value` (that margin over the size; net amount where no
-    source gives a cost). All are null while the period runs, and the totals after a cell that is null.
+    source gives a cost). All are null while the period runs, for cohorts of fewer than `min_n`, and the
+    totals after a cell that is null.
     """
-    over = pl.col("complete")
+    over = pl.col("complete") & (pl.col("size") >= min_n)
     first = pl.col("revenue").filter(pl.col("age") == 0).first().over("cohort").cast(pl.Float64)
     known = table.with_columns(
-        customers=pl.col("active"),
+        customers=pl.when(pl.col("size") >= min_n).then("active"),
         revenue=pl.when(over).then("net_amount").cast(_MONEY),
         orders_per_customer=pl.when(over).then(pl.col("orders") / pl.col("size")),
         gained=pl.when(over).then("margin" if _has_cost(table) else "net_amount").cast(_MONEY),

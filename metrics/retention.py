@@ -136,7 +136,7 @@ def _active(tally: Tally, cohorts: Cohorts) -> pl.DataFrame:
     """Customers active at each age, and what they bought; rolling periods count once they are over."""
 
     def placed(rows: pl.DataFrame) -> pl.DataFrame:
-        found = _in_spans(rows, cohorts.brackets)
+        found = in_spans(rows, cohorts.brackets)
         return found.filter(pl.col("whole") > pl.col("until_age")) if cohorts.is_rolling else found
 
     by = (pl.col("cohort"), pl.col("head").alias("age"))
@@ -149,7 +149,7 @@ def _active(tally: Tally, cohorts: Cohorts) -> pl.DataFrame:
     return exact.join(active, on=["cohort", "age"], how="full", coalesce=True)
 
 
-def _in_spans(rows: pl.DataFrame, brackets: Sequence[Bracket]) -> pl.DataFrame:
+def in_spans(rows: pl.DataFrame, brackets: Sequence[Bracket]) -> pl.DataFrame:
     """The rows with the first age, `head`, and the last, `until_age`, of the bracket that each lies in."""
     if not brackets:
         return rows.with_columns(head=pl.col("age"), until_age=pl.col("age"))
@@ -225,30 +225,3 @@ def mean_curve(
         return pooled
     lower, upper = wilson(pooled["active"], pooled["n"], level)
     return pooled.with_columns(lower=lower, upper=upper)
-
-
-def difference(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
-    """How far two cohort tables lie apart, cell by cell: the rate of the second less that of the first.
-
-    One row a cohort and age of either, sorted: cohort, age, until_age, size (of both together), difference,
-    lower, upper, complete, closes_on, young_history, reason. The interval joins those of the two rates
-    (Newcombe 1998, method 10); all are null where one of the rates is.
-    """
-    keys = ["cohort", "age", "until_age"]
-    kept = (*keys, "size", "rate", "lower", "upper", "complete", "closes_on", "young_history", "reason")
-    both = first.select(kept).join(second.select(kept), on=keys, how="full", coalesce=True, suffix="_b")
-    apart = pl.col("rate_b") - pl.col("rate")
-    down = ((pl.col("rate_b") - pl.col("lower_b")) ** 2 + (pl.col("upper") - pl.col("rate")) ** 2).sqrt()
-    up = ((pl.col("upper_b") - pl.col("rate_b")) ** 2 + (pl.col("rate") - pl.col("lower")) ** 2).sqrt()
-    flags = [
-        pl.coalesce(name, f"{name}_b").alias(name) for name in ("complete", "closes_on", "young_history")
-    ]
-    return both.select(
-        *keys,
-        (pl.col("size").fill_null(0) + pl.col("size_b").fill_null(0)).alias("size"),
-        apart.alias("difference"),
-        (apart - down).alias("lower"),
-        (apart + up).alias("upper"),
-        *flags,
-        pl.coalesce("reason", "reason_b").alias("reason"),
-    ).sort("cohort", "age")

@@ -29,8 +29,8 @@ def choose(cell: str) -> None:
     st.session_state[CELL] = cell
 
 
-def cell_list(desk: Desk, scope: Scope, cohorts: Cohorts, table: pl.DataFrame) -> None:
-    """The chooser of a cell and, once one is chosen, its customers."""
+def cell_list(desk: Desk, scope: Scope, cohorts: Cohorts, table: pl.DataFrame, of: str = "") -> None:
+    """The chooser of a cell and, once one is chosen, its customers; `of` names the segment they are of."""
     names = {f"{row[0]}.{row[1]}": row for row in table.select("cohort", "age", "until_age").iter_rows()}
     if st.session_state.get(CELL) not in names:
         st.session_state[CELL] = None
@@ -46,7 +46,7 @@ def cell_list(desk: Desk, scope: Scope, cohorts: Cohorts, table: pl.DataFrame) -
     )
     if chosen is not None:
         cohort, age, until = names[chosen]
-        _listed(desk, scope, cohorts, table, cohort, age, until)
+        _listed(desk, scope, cohorts, (cohort, age, until), of)
 
 
 def _cell_name(desk: Desk, scope: Scope, cohort: int, age: int, until: int) -> str:
@@ -56,15 +56,15 @@ def _cell_name(desk: Desk, scope: Scope, cohort: int, age: int, until: int) -> s
     )
 
 
-def _listed(
-    desk: Desk, scope: Scope, cohorts: Cohorts, table: pl.DataFrame, cohort: int, age: int, until: int
-) -> None:
+def _listed(desk: Desk, scope: Scope, cohorts: Cohorts, cell: tuple[int, int, int], of: str) -> None:
+    cohort, age, until = cell
     found = asked.cell(desk, scope, cohorts, cohort, age)
     rows = _reasoned(desk, scope, cohorts, found, age, until)
     counted = int(found["counted"].sum())
     show = desk.show
+    name = _cell_name(desk, scope, cohort, age, until)
     markup.section(
-        _cell_name(desk, scope, cohort, age, until),
+        _("{segment}: {cell}").format(segment=of, cell=name) if of else name,
         _("{counted} of {n} came back").format(
             counted=show.decimal(counted, 0), n=show.decimal(len(found), 0)
         ),
@@ -74,7 +74,7 @@ def _listed(
         [_column(name, rows.schema[name]) for name in rows.columns],
         partial(_cells, desk),
         show,
-        key=f"retention.cell-{cohort}-{age}",
+        key=f"retention.cell-{of}-{cohort}-{age}",
         file=f"cohort-{cohort}-{age}",
         label=_("Customers of the cell"),
         placeholder=_("Search by id, name or attribute"),

@@ -21,7 +21,9 @@ from dashboard.state import GRAINS, Scope
 from dashboard.text import gettext as _
 from dashboard.views import retention_cells, retention_curves
 from dashboard.views.retention_controls import KEY, Chosen, Split, controls
-from metrics.retention import difference, mean_curve
+from metrics.cohort_differences import TOTALS, difference
+from metrics.definitions import Unit
+from metrics.retention import mean_curve
 
 MOST: Final = 36
 """Ages that a grid shows at most."""
@@ -182,10 +184,19 @@ def _definition(chosen: Chosen) -> Mapping[str, str]:
         _("Counted"): words(chosen.definition),
         _("Begins with"): _(STARTS[events.start]),
         _("Goes on with"): _(BACKS[events.back]),
-        _("Interval"): _("Wilson, 95\N{NARROW NO-BREAK SPACE}%"),
+        _("Interval"): _interval(chosen),
         _("Mean"): _(MEANS[chosen.mean][1]),
         _("Not shown"): _("shares of fewer than {n} customers").format(n=chosen.plain.min_n),
     }
+
+
+def _interval(chosen: Chosen) -> str:
+    """How the interval of the shown value is made; outside of comparisons the one of the rate is told."""
+    if chosen.split is None or chosen.value == "rate":
+        return _("Wilson, 95\N{NARROW NO-BREAK SPACE}%")
+    if chosen.value in TOTALS:
+        return _("none: counted in full")
+    return _("over customers by the delta method, 95\N{NARROW NO-BREAK SPACE}%")
 
 
 def _file(desk: Desk, scope: Scope, table: pl.DataFrame) -> pl.DataFrame:
@@ -223,48 +234,77 @@ def _key(desk: Desk, chosen: Chosen, table: pl.DataFrame) -> None:
 
 
 def _compared_card(desk: Desk, scope: Scope, chosen: Chosen, split: Split) -> None:
-    """The grids of two segments, and the difference between them."""
+    """The grids of two segments, and the difference between them; below it the customers of a cell."""
+    scopes = [asked.segment(scope, split.attribute, value) for value in (split.a, split.b)]
     tables = [
-        shown(
-            asked.cohort_cells(desk, asked.segment(scope, split.attribute, value), chosen.cohorts),
-            scope,
-            chosen.many,
-        )
-        for value in (split.a, split.b)
+        shown(asked.bounded_cells(desk, each, chosen.cohorts, chosen.value), scope, chosen.many)
+        for each in scopes
     ]
-    apart = difference(*tables)
+    apart = difference(tables[0], tables[1], chosen.value)
     a, b = split.names
     named = {"A": a, "B": b, "B - A": f"{b} \N{MINUS SIGN} {a}"}
     with st.container(border=True, key="card-cohorts"):
         _head(desk, scope, chosen, apart, _gap(desk, scope, split, tables))
-        side = st.segmented_control(
-            _("Shown"),
-            SIDES,
-            default=SIDES[2],
-            required=True,
-            format_func=lambda each: named[each],
-            key=f"{KEY}.side",
-            bind="query-params",
-            label_visibility="collapsed",
-        )
+        side = _side(SIDES, named, "side", SIDES[2])
         words_ = _words(desk, scope, chosen)
         if side == SIDES[2]:
-            shade = Shade("difference", lambda value: desk.show.signed(100 * value, 1), diverging=True)
-            grid = Grid(apart, shade, words_, partial(_note_apart, desk))
+            note = partial(_note_apart, desk, VALUES[chosen.value][1])
+            grid = Grid(apart, _shade_apart(desk, chosen), words_, note, _cell())
         else:
-            table = tables[SIDES.index(side or "A")]
-            grid = Grid(table, _shade(desk, chosen), words_, partial(_note, desk))
+            grid = Grid(
+                tables[SIDES.index(side)], _shade(desk, chosen), words_, partial(_note, desk), _cell()
+            )
         cell_grid(cohort_grid(grid), key=f"{KEY}.grid", chosen=retention_cells.choose)
-        markup.note(
-            _("Differences are in percentage points, coloured where the 95 % interval leaves out zero.")
+        sheet.record(lambda: _block(desk, scope, chosen, grid))
+        markup.note(_about_apart(chosen))
+    of = SIDES.index(side)
+    if side == SIDES[2]:
+        of = SIDES.index(_side(SIDES[:2], named, "of", SIDES[0]))
+    retention_cells.cell_list(desk, scopes[of], chosen.cohorts, tables[of], split.names[of])
+
+
+def _side(sides: Sequence[str], named: Mapping[str, str], key: str, default: str) -> str:
+    """A choice among the segments, and their difference."""
+    found = st.segmented_control(
+        _("Shown") if key == "side" else _("Customers of"),
+        sides,
+        default=default,
+        required=True,
+        format_func=lambda each: named[each],
+        key=f"{KEY}.{key}",
+        bind="query-params",
+        label_visibility="collapsed" if key == "side" else "visible",
+    )
+    return found or default
+
+
+def _shade_apart(desk: Desk, chosen: Chosen) -> Shade:
+    """How differences are written: points for shares, the unit itself for all else."""
+    unit, show = VALUES[chosen.value][1], desk.show
+    if unit == "rate":
+        return Shade("difference", lambda value: show.signed(100 * value, 1), diverging=True)
+    return Shade("difference", lambda value: show.change(value, unit), diverging=True)
+
+
+def _about_apart(chosen: Chosen) -> str:
+    """What the differences are, and which of them are more than chance."""
+    if chosen.value in TOTALS:
+        return _(
+            "Differences of sums, which are counted in full and so have no interval; they grow with the size "
+            "of the segments. A rate, orders each or value to date tell them apart customer by customer."
         )
+    if VALUES[chosen.value][1] == "rate":
+        return _("Differences are in percentage points, coloured where the 95 % interval leaves out zero.")
+    return _("Differences a customer, coloured where the 95 % interval leaves out zero.")
 
 
-def _note_apart(desk: Desk, cell: Row) -> str:
+def _note_apart(desk: Desk, unit: Unit, cell: Row) -> str:
     if cell["difference"] is None:
         return str(cell["reason"] or _("one of the two has no figure"))
+    if cell["lower"] is None:
+        return desk.show.change(float(str(cell["difference"])), unit)
     low, point, high = (
-        desk.show.change(float(str(cell[name])), "rate") for name in ("lower", "difference", "upper")
+        desk.show.change(float(str(cell[name])), unit) for name in ("lower", "difference", "upper")
     )
     return _("{point} ({low} to {high})").format(point=point, low=low, high=high)
 

@@ -7,6 +7,7 @@ import pytest
 
 from connectors.store import Store
 from dashboard.retention_choices import DEFINITIONS, MEANS, VALUES
+from metrics.cohort_differences import TOTALS
 from metrics.selection import SEGMENT
 
 
@@ -99,6 +100,42 @@ def test_two_segments_and_their_difference(opened, texts, by):
     page = select(page, "by").set_value(by).run()
     assert "Something went wrong here" not in texts(page)
     assert any("percentage points" in text for text in texts(page))
+
+
+def test_a_cell_of_either_segment_has_its_list(opened, texts, shop):
+    """Of the difference the customers of A, or of B; oracle: DuckDB over the stored order lines."""
+    store = Store(shop / "store").current()
+    lines, people = (store.scan(name).collect().to_arrow() for name in ("order_lines", "customers"))
+    assert lines.num_rows
+    assert people.num_rows
+    sizes = dict(
+        duckdb.sql(
+            """
+            WITH firsts AS (SELECT customer_id, min(year(ordered_on) * 12 + month(ordered_on) - 1) AS first
+                            FROM lines WHERE NOT is_return AND customer_id IS NOT NULL GROUP BY 1)
+            SELECT region, count(*) FROM firsts JOIN people USING (customer_id)
+            WHERE first = 2025 * 12 + 2 GROUP BY 1
+            """
+        ).fetchall()
+    )
+    page = opened(by="Region")
+    a, b = (select(page, side).value for side in "ab")
+    page = select(page, "cell").select(f"{2025 * 12 + 2}.1").run()
+    assert cell_counts(texts, page)[1] == sizes[a]
+    page = page.segmented_control(key="retention.of").set_value("B").run()
+    assert cell_counts(texts, page)[1] == sizes[b] != sizes[a]
+    page = page.segmented_control(key="retention.side").set_value("A").run()
+    assert cell_counts(texts, page)[1] == sizes[a]
+
+
+def test_differences_of_every_value(opened, texts):
+    """Points for shares, intervals over customers for what is counted by customer, none for sums."""
+    page = opened(by="Region")
+    for value, (_label, unit) in VALUES.items():
+        said = " ".join(texts(select(page, "value").set_value(value).run()))
+        assert "Something went wrong here" not in said
+        assert ("no interval" in said) == (value in TOTALS)
+        assert ("percentage points" in said) == (unit == "rate")
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,17 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import t as student
 
 from metrics.beginnings import beginning, typical_gap_days
-from metrics.cohort_values import acquisition_costs, layer_cake, payback, valued
+from metrics.cohort_differences import bounded, difference
+from metrics.cohort_values import VALUES, acquisition_costs, layer_cake, payback, valued
 from metrics.frames import Marts
 from metrics.lives import Events, lives
 from metrics.marts import build
 from metrics.periods import Calendar, Grain
 from metrics.recurring import impossible, movements, overlapping
-from metrics.retention import Cohorts, cohort_table, difference
+from metrics.retention import Cohorts, cohort_table
 from metrics.selection import Missing
 from metrics.tallies import tally
 
@@ -194,6 +196,95 @@ def test_the_difference_of_two_tables():
     row = difference(table(48, 80), table(56, 70)).row(by_predicate=pl.col("age") == 1, named=True)
     assert (row["difference"], row["lower"], row["upper"]) == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
     assert row["size"] == 150
+
+
+@pytest.fixture(scope="module")
+def two():
+    """Two shops of 60 and 90 customers over ten months, some of whom bring goods back."""
+    random = np.random.default_rng(5)
+    shops = []
+    for n, orders in ((60, 300), (90, 500)):
+        who = random.integers(0, n, orders)
+        days = [date(2024, 1, 1) + timedelta(days=int(day)) for day in random.integers(0, 300, orders)]
+        rows = [(f"c{each}", day, 10 + int(each)) for each, day in zip(who, days, strict=True)]
+        shops.append(marts([*rows, *((name, day, -3) for name, day, _net in rows[::9])]))
+    return shops
+
+
+VALUED = {
+    "orders_per_customer": lambda own, age: (own.get(age, {}).get("orders", 0), 1),
+    "customer_value": lambda own, age: (sum(row["margin"] for at, row in own.items() if at <= age) / 1e4, 1),
+    "net_retention": lambda own, age: (
+        own.get(age, {}).get("net_amount", 0) / 1e4,
+        own[0]["net_amount"] / 1e4,
+    ),
+}
+
+
+@pytest.mark.parametrize("value", VALUED)
+def test_differences_of_values_by_customer(two, value):
+    """Of two means, or two ratios: the error of each from its customers, one by one in plain Python."""
+    cohorts, age, cohort = Cohorts(), 2, 2024 * 12
+    tables, by_hand = [], []
+    for found in two:
+        rows = lives(found, cohorts.events, cohorts.grain)
+        tables.append(bounded(valued(grid(found)), rows, cohorts, value))
+        members = {}
+        for row in rows.filter(pl.col("cohort") == cohort).iter_rows(named=True):
+            members.setdefault(row["life"], {})[row["age"]] = row
+        pairs = [VALUED[value](own, age) for own in members.values()]
+        top, base = (sum(each) for each in zip(*pairs, strict=True))
+        n, share = len(pairs), top / base
+        variance = sum((a - share * b) ** 2 for a, b in pairs) * n / (n - 1) / base**2
+        by_hand.append((share, student.ppf(0.975, n - 1) * variance**0.5))
+    apart = difference(*tables, value)
+    row = apart.row(by_predicate=(pl.col("cohort") == cohort) & (pl.col("age") == age), named=True)
+    (first, half), (second, other) = by_hand
+    half = (half**2 + other**2) ** 0.5
+    expected = (second - first, second - first - half, second - first + half)
+    assert (row["difference"], row["lower"], row["upper"]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("value", ["customers", "revenue", "margin"])
+def test_differences_of_sums_have_no_interval(two, value):
+    cohorts = Cohorts()
+    tables = [valued(grid(found)) for found in two]
+    apart = difference(
+        *(
+            bounded(table, lives(found, cohorts.events, cohorts.grain), cohorts, value)
+            for table, found in zip(tables, two, strict=True)
+        ),
+        value,
+    ).drop_nulls("difference")
+    assert len(apart) > 20
+    assert apart["lower"].null_count() == apart["upper"].null_count() == len(apart)
+    joined = tables[0].join(tables[1], on=["cohort", "age"])
+    expected = (joined[f"{value}_right"].cast(pl.Float64) - joined[value].cast(pl.Float64)).drop_nulls()
+    assert apart["difference"].to_list() == pytest.approx(expected.to_list())
+
+
+def test_brackets_have_bounds_over_customers_too(two):
+    """A customer with orders in two months of a bracket is one customer: as if all were of one month."""
+    once = Cohorts(brackets=((0, 0), (1, 3)))
+    rows = lives(two[0], once.events, once.grain)
+    found = bounded(valued(grid(two[0], brackets=once.brackets)), rows, once, "orders_per_customer")
+    merged = rows.with_columns(pl.when(pl.col("age").is_between(1, 3)).then(1).otherwise("age").alias("age"))
+    counted = merged.filter(pl.col("age") <= 1).group_by("life", "cohort", "age").agg(pl.col("orders").sum())
+    own = counted.filter(pl.col("cohort") == 2024 * 12, pl.col("age") == 1)["orders"].to_list()
+    size = rows.filter(pl.col("cohort") == 2024 * 12)["life"].n_unique()
+    orders = [*own, *[0] * (size - len(own))]
+    middle = sum(orders) / size
+    deviation = (sum((each - middle) ** 2 for each in orders) / (size - 1)) ** 0.5
+    row = found.row(by_predicate=(pl.col("cohort") == 2024 * 12) & (pl.col("age") == 1), named=True)
+    half = student.ppf(0.975, size - 1) * deviation / size**0.5
+    assert (row["lower"], row["upper"]) == pytest.approx((middle - half, middle + half))
+
+
+def test_values_of_few_customers_are_not_shown():
+    rows = [("a", date(2024, 1, 1), 10), ("b", date(2024, 2, 1), 10), ("c", date(2024, 2, 1), 10)]
+    table = valued(grid(marts(rows, as_of=date(2024, 3, 31)), min_n=2), 2)
+    shown = table.select("cohort", pl.any_horizontal(pl.col(VALUES).is_not_null()).alias("any"))
+    assert dict(shown.unique().iter_rows()) == {2024 * 12: False, 2024 * 12 + 1: True}
 
 
 def test_other_starts_and_returns():

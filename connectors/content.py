@@ -39,7 +39,7 @@ _BLOCK: Final = 1 << 15
 
 @dataclass(frozen=True)
 class Content:
-    """The sum of some rows' hashes; parts are added with `+`, `Content()` is the empty table.
+    """The sum of some rows' hashes; parts are added with `+` and taken out with `-`, `Content()` is no rows.
 
     >>> part = content_of(pl.DataFrame({"id": ["a"], "n": [1]}))
     >>> part + Content() == content_of(pl.DataFrame({"n": [1], "id": ["a"]}))
@@ -53,6 +53,10 @@ class Content:
     def __add__(self, other: "Content") -> "Content":
         wrap = (1 << 64) - 1
         return Content((self.low + other.low) & wrap, (self.high + other.high) & wrap, self.rows + other.rows)
+
+    def __sub__(self, other: "Content") -> "Content":
+        wrap = (1 << 64) - 1
+        return Content((self.low - other.low) & wrap, (self.high - other.high) & wrap, self.rows - other.rows)
 
     @property
     def hex(self) -> str:

@@ -1,14 +1,14 @@
-"""Incremental reading: the rows that changed since the last refresh, set over those that are kept.
+"""Incremental reading: the rows that changed since the last refresh, beside those that are kept.
 
-The rows of such a source are kept in the store as they came: a first part with all, further parts with what
-changed. A row of a later part takes the place of those with its key. Every refresh asks for rows from the
-greatest watermark less the look-back on, so that late corrections are found; now and then all keys are
+The rows of such a source are kept in the store as they came, each under a number: a first part with all, then
+parts with what changed, and the numbers of the rows whose place these took. Every refresh asks for rows from
+the greatest watermark less the look-back on, so that late corrections are found; now and then all keys are
 compared, which finds what was deleted. A version names its parts, so that nothing is kept that was not
 published.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -27,6 +27,7 @@ MOST_PARTS: Final = 8
 """Parts after which all rows are written anew."""
 
 _FIT: Final = "(fit)"
+_NO_ROWS: Final = pl.Series(ROW, [], pl.UInt32)
 
 
 @dataclass(frozen=True)
@@ -42,20 +43,30 @@ class Shelf:
         own = self.draft / Path(part.path).name
         return own if part.path.startswith(f"{self.final}/") else self.root / part.path
 
-    def written(self, source: str, rows: pl.DataFrame, at: int) -> Part:
+    def written(self, source: str, rows: pl.LazyFrame, kind: str) -> Part:
         """Some rows as a new part."""
         digest = blake2b(source.encode(), digest_size=6).hexdigest()
-        path = self.draft / f"pull-{digest}-{at:03}.parquet"
-        rows.write_parquet(path, compression="lz4")
-        prints = rows.drop(ROW, strict=False).hash_rows().sum() if rows.height else 0
+        path = self.draft / f"pull-{digest}-{kind}.parquet"
+        rows.sink_parquet(path, compression="lz4")
+        there = pl.scan_parquet(path, glob=False)
+        height, first = there.select(pl.len(), pl.col(ROW).min().alias(ROW)).collect().row(0)
         return Part(
-            path=f"{self.final}/{path.name}", rows=rows.height, bytes=path.stat().st_size, hash=f"{prints:x}"
+            path=f"{self.final}/{path.name}", rows=height, bytes=path.stat().st_size, hash=f"{kind}-{first}"
         )
 
 
 @dataclass(frozen=True)
+class Change:
+    """Which rows came and which went since the last refresh, by their numbers, and where both are found."""
+
+    rows: pl.LazyFrame
+    came: pl.Series
+    went: pl.Series
+
+
+@dataclass
 class _Reading:
-    """One source, its session and what is kept of it."""
+    """One source, its session and what is kept of it; `came` and `went` gather what changed."""
 
     source: DatabaseSource
     how: Increment
@@ -66,6 +77,8 @@ class _Reading:
     workdir: Path
     now: datetime
     pulled: Pulled
+    came: pl.Series = field(default_factory=lambda: _NO_ROWS)
+    went: pl.Series = field(default_factory=lambda: _NO_ROWS)
 
     @property
     def shape(self) -> str:
@@ -76,59 +89,78 @@ class _Reading:
 
     def all(self) -> Pull:
         """Every row, read now."""
-        rows = self._rows(self.relation, "all")
-        part = self.shelf.written(self.source.name, rows, 0)
-        return Pull(shape=self.shape, parts=(part,), compared_at=self.now)
+        part = self.shelf.written(self.source.name, self._rows(self.relation, "all"), "all")
+        return Pull(shape=self.shape, parts=(part,), numbered=part.rows, compared_at=self.now)
 
     def changed(self, before: Pull) -> Pull:
         """The rows that changed, beside those that were kept."""
-        kept = merged(self.frames(before), self.how.keys)
-        since = since_of(kept, self.how)
-        fresh = self._rows(self._later(since), "changed")
-        new = fresh.join(
-            _keyed(kept, fresh, self.how.keys).drop(ROW),
-            on=[name for name in fresh.columns if name != ROW],
-            how="anti",
-            nulls_equal=True,
-        )
-        if not new.height:
+        kept = self.kept(before)
+        fresh = self._rows(self._later(since_of(kept, self.how)), "changed").collect()
+        known = _keyed(kept, fresh, self.how.keys)
+        values = [name for name in fresh.columns if name != ROW]
+        other = fresh.join(_as(fresh.schema, known), on=values, how="anti", nulls_equal=True)
+        came, went = (_semi(rows, other, self.how.keys) for rows in (fresh, known))
+        if not came.height:
             return before
-        part = self.shelf.written(self.source.name, new, len(before.parts))
-        grown = before.model_copy(update={"parts": (*before.parts, part)})
-        return self.compact(grown) if len(grown.parts) > MOST_PARTS else grown
+        numbers = pl.int_range(before.numbered, before.numbered + came.height, dtype=pl.UInt32, eager=True)
+        rows = came.with_columns(numbers.alias(ROW)).lazy()
+        part = self.shelf.written(self.source.name, rows, f"{before.numbered}")
+        self.came, self.went = numbers, went[ROW]
+        grown = before.model_copy(
+            update={"parts": (*before.parts, part), "numbered": before.numbered + came.height}
+        )
+        return self._without(grown, went[ROW])
 
     def compared(self, before: Pull) -> Pull:
         """The kept rows without those whose keys are gone; everything anew where keys are missing."""
         names = ", ".join(self.opened.quoted(name) for name in self.how.keys)
         there = self._rows(f"(SELECT {names} FROM {self.relation}) AS rapport", "keys")
-        keys = there.lazy().select(_texts(self.how.keys)).unique()
-        kept = merged(self.frames(before), self.how.keys)
-        own = kept.select(_texts(self.how.keys)).unique()
-        missing, gone = pl.collect_all([_except(keys, own), _except(own, keys)])
-        if missing.item():
+        keys = there.select(_texts(self.how.keys)).unique()
+        kept = self.kept(before).select(ROW, *_texts(self.how.keys))
+        own = kept.drop(ROW).unique()
+        missing = keys.join(own, on=self.how.keys, how="anti", nulls_equal=True).select(pl.len())
+        without = kept.join(keys, on=self.how.keys, how="anti", nulls_equal=True).select(ROW)
+        lacking, lost = pl.collect_all([missing, without])
+        if lacking.item():
             return self.all()
-        noted = before.model_copy(update={"compared_at": self.now})
-        return self.compact(noted, keys) if gone.item() else noted
+        gone = lost[ROW]
+        self.went = pl.concat([self.went, gone.filter(~gone.is_in(self.came.implode()))])
+        self.came = self.came.filter(~self.came.is_in(gone.implode()))
+        return self._without(before.model_copy(update={"compared_at": self.now}), gone)
 
-    def compact(self, pull: Pull, keys: pl.LazyFrame | None = None) -> Pull:
-        """The same rows in one part; with `keys`, only those that have one of them."""
-        rows = merged(self.frames(pull), self.how.keys)
-        if keys is not None:
-            texts = _texts(self.how.keys)
-            rows = rows.join(keys, left_on=texts, right_on=self.how.keys, how="semi", nulls_equal=True)
-        part = self.shelf.written(self.source.name, rows.collect(), len(pull.parts))
-        return pull.model_copy(update={"parts": (part,)})
+    def compact(self, pull: Pull) -> Pull:
+        """The same rows in one part."""
+        part = self.shelf.written(self.source.name, self.kept(pull), f"{pull.numbered}-all")
+        return pull.model_copy(update={"parts": (part,), "gone": None})
 
-    def frames(self, pull: Pull) -> list[pl.LazyFrame]:
-        """The parts, the oldest first."""
-        return [pl.scan_parquet(self.shelf.path(part), glob=False) for part in pull.parts]
+    def _without(self, pull: Pull, rows: pl.Series) -> Pull:
+        """The pull with some more rows gone."""
+        if not rows.len():
+            return pull
+        gone = pl.concat([self.gone(pull), rows]).sort().to_frame().lazy()
+        kind = f"{pull.numbered}-{len(rows)}-gone"
+        return pull.model_copy(update={"gone": self.shelf.written(self.source.name, gone, kind)})
 
-    def _rows(self, relation: str, name: str) -> pl.DataFrame:
+    def gone(self, pull: Pull) -> pl.Series:
+        """The numbers of the rows that no longer count."""
+        return pl.read_parquet(self.shelf.path(pull.gone))[ROW] if pull.gone else _NO_ROWS
+
+    def every(self, pull: Pull) -> pl.LazyFrame:
+        """The rows of all parts, the oldest first."""
+        parts = [pl.scan_parquet(self.shelf.path(part), glob=False) for part in pull.parts]
+        return pl.concat(parts, how="diagonal")
+
+    def kept(self, pull: Pull) -> pl.LazyFrame:
+        """The rows that count."""
+        gone = self.gone(pull)
+        return self.every(pull).filter(~pl.col(ROW).is_in(gone.implode())) if gone.len() else self.every(pull)
+
+    def _rows(self, relation: str, name: str) -> pl.LazyFrame:
         """The rows of a relation, those with a cell that is no value beside the others."""
         piece = pull(self.source, self.opened, relation, self.workdir / name, self.pulled)
-        fit = piece.frame.with_columns(pl.lit(value=True).alias(_FIT)).collect()
+        fit = piece.frame.with_columns(pl.lit(value=True).alias(_FIT))
         unfit = piece.rejected.with_columns(pl.lit(value=False).alias(_FIT))
-        return pl.concat([fit, _like(fit, unfit)], how="diagonal")
+        return pl.concat([fit, _like(fit, unfit).lazy()], how="diagonal")
 
     def _later(self, since: object) -> str:
         """The part of the relation that may have changed."""
@@ -139,10 +171,12 @@ class _Reading:
         return f"(SELECT * FROM {self.relation} WHERE {condition}) AS rapport"
 
 
-def _like(fit: pl.DataFrame, unfit: pl.DataFrame) -> pl.DataFrame:
+def _like(fit: pl.LazyFrame, unfit: pl.DataFrame) -> pl.DataFrame:
     """Rows that cannot be used: cells as far as they fit, and every text under a name of its own."""
     own = [
-        pl.col(name).cast(dtype, strict=False) for name, dtype in fit.schema.items() if name in unfit.columns
+        pl.col(name).cast(dtype, strict=False)
+        for name, dtype in fit.collect_schema().items()
+        if name in unfit.columns
     ]
     texts = [
         pl.col(name).alias(f"text:{name}") for name in unfit.columns if name not in (*REJECTED, _FIT, ROW)
@@ -154,28 +188,24 @@ def _texts(names: Sequence[str]) -> list[pl.Expr]:
     return [pl.col(name).cast(pl.String) for name in names]
 
 
-def _except(left: pl.LazyFrame, right: pl.LazyFrame) -> pl.LazyFrame:
-    """How many rows of the one are not in the other."""
-    return left.join(right, on=left.collect_schema().names(), how="anti", nulls_equal=True).select(pl.len())
-
-
 def _keyed(kept: pl.LazyFrame, fresh: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """The kept rows with a key of the fresh ones."""
-    rows = kept.join(fresh.lazy().select(keys), on=list(keys), how="semi", nulls_equal=True).collect()
-    there = [pl.col(name) if name in rows.columns else pl.lit(None, dtype).alias(name)
-             for name, dtype in fresh.schema.items()]  # fmt: skip
-    return rows.select(there)
+    """The kept rows with a key of the fresh ones; most others are told by one column of the key."""
+    first = kept.filter(pl.col(keys[0]).is_in(fresh[keys[0]].unique().implode(), nulls_equal=True))
+    return _semi(first.collect(), fresh, keys)
 
 
-def merged(frames: Sequence[pl.LazyFrame], keys: Sequence[str]) -> pl.LazyFrame:
-    """The rows of all parts, each key as the last part has it."""
-    kept = []
-    for at, frame in enumerate(frames):
-        later = [other.select(keys) for other in frames[at + 1 :]]
-        if later:
-            frame = frame.join(pl.concat(later).unique(), on=list(keys), how="anti", nulls_equal=True)
-        kept.append(frame)
-    return pl.concat(kept, how="diagonal")
+def _semi(rows: pl.DataFrame, others: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """The rows with a key of the others, in their order."""
+    return rows.join(others, on=list(keys), how="semi", nulls_equal=True, maintain_order="left")
+
+
+def _as(schema: pl.Schema, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the columns of others but for their numbers."""
+    there = {name: dtype for name, dtype in schema.items() if name != ROW}
+    return rows.select(
+        pl.col(name) if name in rows.columns else pl.lit(None, dtype).alias(name)
+        for name, dtype in there.items()
+    )
 
 
 def since_of(kept: pl.LazyFrame, how: Increment) -> object:
@@ -209,10 +239,11 @@ def read_changes(
     before: Pull | None,
     now: datetime,
     pulled: Pulled = unheard,
-) -> tuple[Raw, Pull]:
-    """All rows of an incremental source, read as far as they may have changed, and what is to be kept of it.
+) -> tuple[Raw, Pull, Change | None]:
+    """All rows of an incremental source, what is to be kept of it, and what changed; None for everything.
 
-    Raises SourceError as `read_database` does, and where key or watermark is not there.
+    The source is read as far as it may have changed. Raises SourceError as `read_database` does, and where
+    key or watermark is not there.
     """
     how = source.incremental
     assert how is not None  # who calls has looked
@@ -221,16 +252,22 @@ def read_changes(
         columns = opened.columns(relation)
         _refuse_missing(source, how, columns)
         reading = _Reading(source, how, opened, relation, columns, shelf, workdir / source.name, now, pulled)
-        kept = _refreshed(reading, before)
-        return _raw(reading, kept), kept
+        if before is None or before.shape != reading.shape:
+            kept = reading.all()
+            return _raw(reading, kept), kept, None
+        return _refreshed(reading, before)
 
 
-def _refreshed(reading: _Reading, before: Pull | None) -> Pull:
-    if before is None or before.shape != reading.shape:
-        return reading.all()
-    changed = reading.changed(before)
-    due = before.compared_at + reading.how.interval <= reading.now
-    return reading.compared(changed) if due else changed
+def _refreshed(reading: _Reading, before: Pull) -> tuple[Raw, Pull, Change | None]:
+    kept = reading.changed(before)
+    if before.compared_at + reading.how.interval <= reading.now:
+        kept = reading.compared(kept)
+        if kept.parts[: len(before.parts)] != before.parts:
+            return _raw(reading, kept), kept, None
+    change = Change(reading.every(kept).filter(_FIT).select(*_names(reading)), reading.came, reading.went)
+    if len(kept.parts) > MOST_PARTS:
+        kept = reading.compact(kept)
+    return _raw(reading, kept), kept, change
 
 
 def _refuse_missing(source: DatabaseSource, how: Increment, columns: Columns) -> None:
@@ -242,24 +279,24 @@ def _refuse_missing(source: DatabaseSource, how: Increment, columns: Columns) ->
         raise SourceError(where, f"`incremental:` names {listed}, which is no column", f"Known: {known}")
 
 
+def _names(reading: _Reading) -> list[str]:
+    return [ROW, *(column.name for column in reading.columns.kept)]
+
+
 def _raw(reading: _Reading, kept: Pull) -> Raw:
-    rows = merged(reading.frames(kept), reading.how.keys).drop(ROW).with_row_index(ROW)
-    target = reading.workdir / "merged.parquet"
-    rows.sink_parquet(target, compression="lz4")
-    found = pl.scan_parquet(target, glob=False)
-    names = [column.name for column in reading.columns.kept]
-    fit = found.filter(pl.col(_FIT)).select(ROW, *names)
-    shown = [pl.col(name) for name in found.collect_schema() if name.startswith("text:")]
+    found = reading.kept(kept)
     unfit = found.filter(~pl.col(_FIT)).collect()
+    shown = [pl.col(name) for name in unfit.columns if name.startswith("text:")]
     rejected = unfit.select(
         ROW,
         *(pl.col(name) if name in unfit.columns else pl.lit(None, pl.String).alias(name)
           for name in (COLUMN, VALUE, REASON)),
         *(text.alias(text.meta.output_name().removeprefix("text:")) for text in shown),
     )  # fmt: skip
-    height = int(found.select(pl.len()).collect().item())
+    height = sum(part.rows for part in kept.parts) - (kept.gone.rows if kept.gone else 0)
     shown_as = f"{reading.source.connection.partition(':')[0]}: {reading.source.relation or 'query'}"
     file = SourceFile(path=shown_as, rows=height)
     left_out = (f"column `{name}` holds bytes and is left out" for name in reading.columns.left_out)
+    fit = found.filter(_FIT).select(_names(reading))
     piece = Piece(fit, file, tuple(left_out), rejected, span=height, warnings=reading.opened.warnings)
     return replace(Raw.of(reading.source.name, [piece]), rows=height)

@@ -52,12 +52,17 @@ class Load:
         self.merged += self.repeated.len() - self.clashing.height
 
 
-def repaired(load: Load) -> dict[str, int]:
+def height(load: Load) -> int:
+    """How many rows passed every check."""
+    return int(scanned(load.accepted).select(pl.len()).collect().item())
+
+
+def repaired(load: Load) -> Counter[str]:
     """Repaired cells of the accepted rows, by what was repaired."""
     if not load.repairs:
-        return {}
+        return Counter()
     counts = load.rows().select(pl.col(load.repairs).cast(pl.Int64).sum()).collect()
-    return dict(zip(load.plan.repairs, counts.row(0), strict=True))
+    return Counter(dict(zip(load.plan.repairs, counts.row(0), strict=True)))
 
 
 def filtered(load: Load) -> Counter[str]:

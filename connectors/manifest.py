@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raised whenever a version written before can no longer be read as it is."""
 
 Counts = Annotated[dict[str, int], BeforeValidator(lambda counts: {k: n for k, n in counts.items() if n})]
@@ -75,23 +75,60 @@ class Part(Frozen):
     first: str | None = None
 
 
-class Pull(Frozen):
-    """The rows of an incremental source as they came: parts in order, of which a later one replaces by key.
+class Layer(Frozen):
+    """Parts that were written together; `mask` is a file that says which of their rows still count."""
 
-    `shape` is a digest of statement and columns, `compared_at` when all keys were last compared.
+    parts: tuple[Part, ...]
+    mask: Part | None = None
+
+
+class Pull(Frozen):
+    """The rows of an incremental source as they came, in parts, each row under a number of its own.
+
+    `gone` lists the numbers of rows that were replaced or deleted, `numbered` is the next number. `shape` is
+    a digest of statement and columns, `compared_at` when all keys were last compared. `reading` is a digest
+    of how the rows became those of the table; empty where a row's fate depends on other rows.
     """
 
     shape: str
     parts: tuple[Part, ...]
+    gone: Part | None = None
+    numbered: int
     compared_at: datetime
+    reading: str = ""
+
+    def files(self) -> tuple[Part, ...]:
+        """Every file."""
+        return (*self.parts, *([self.gone] if self.gone else []))
 
 
 class Entry(Frozen):
-    """One table, mart or quarantine of a version: its parts in order, and the hash of all its rows."""
+    """One table, mart or quarantine of a version: its parts in order, and the hash of all its rows.
+
+    `rows` are those of a table or quarantine; of a mart in layers it counts what is stored.
+
+    What changed later may lie upon the parts in `later` layers, each of which takes the place of rows that
+    `mask` and the masks of the layers before it leave out; `order` names the columns by which the layers are
+    set into one another, `content` is the sum that `hash` was made of. See `connectors.layers`.
+    """
 
     rows: int
     hash: str
     parts: tuple[Part, ...]
+    mask: Part | None = None
+    later: tuple[Layer, ...] = ()
+    order: tuple[str, ...] = ()
+    content: str = ""
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """All layers, the oldest first."""
+        return (Layer(parts=self.parts, mask=self.mask), *self.later)
+
+    def files(self) -> tuple[Part, ...]:
+        """Every file."""
+        masks = (layer.mask for layer in self.layers if layer.mask)
+        return (*(part for layer in self.layers for part in layer.parts), *masks)
 
 
 Kind = Literal["tables", "marts", "quarantine"]
@@ -123,7 +160,7 @@ class Manifest(Frozen):
         return self.tables.get(name) or self.marts.get(name)
 
     def parts(self) -> tuple[Part, ...]:
-        """Every part of every table, mart, quarantine and pull."""
-        entries = (*self.tables.values(), *self.marts.values(), *self.quarantine.values())
-        pulled = (part for pull in self.pulls.values() for part in pull.parts)
-        return (*(part for entry in entries for part in entry.parts), *pulled)
+        """Every file of every table, mart, quarantine and pull, each once."""
+        held = (self.tables, self.marts, self.quarantine, self.pulls)
+        files = (part for entries in held for entry in entries.values() for part in entry.files())
+        return tuple(dict.fromkeys(files))

@@ -5,7 +5,7 @@ the filter that drops a row, a flag for each way in which the row may be at faul
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -60,11 +60,14 @@ class _Expression(NamedTuple):
 class Plan:
     """How the rows of a source become rows of a table.
 
-    `rows` has ROW, `DROP`, our columns (`ours:name`), a flag for every check (`check:0`) and the number of
-    repaired cells of every kind (`repair:0`), in their order. `subjects` names the columns that show ours:
-    theirs where one of theirs is taken as it is. `notes` say what was filled in.
+    `applied` gives, for raw rows, ROW, `DROP`, our columns (`ours:name`), a flag for every check (`check:0`)
+    and the number of repaired cells of every kind (`repair:0`), in their order; `rows` are those of all rows
+    of the source. What became of a row depends on no other one but through `notes`, which say what was filled
+    in, and in what form the columns were found to be written. `subjects` names the columns that show ours:
+    theirs where one of theirs is taken as it is.
     """
 
+    applied: Callable[[pl.LazyFrame], pl.LazyFrame]
     rows: pl.LazyFrame
     columns: tuple[str, ...]
     checks: tuple[Check, ...]
@@ -105,12 +108,23 @@ class _Mapper:
             pl.sum_horizontal(conditions).fill_null(0).cast(pl.UInt16).alias(f"repair:{at}")
             for at, conditions in enumerate(self.repairs.values())
         ]
-        values = (expr.alias(f"ours:{name}") for name, expr in ours.items())
-        raw = self.raw.frame.select(ROW, *(pl.col(name).alias(theirs(name)) for name in self.raw.columns))
-        rows = self.steps.applied(raw).select(ROW, drop.alias(DROP), *values, *flags, *repairs)
-        checks = tuple(check for check, _ in self.checks)
-        drops = tuple(one.reason for one in self.source.filters)
-        return Plan(rows, tuple(ours), checks, drops, tuple(self.repairs), self.subjects, self._notes)
+        values = [expr.alias(f"ours:{name}") for name, expr in ours.items()]
+        raw = [pl.col(name).alias(theirs(name)) for name in self.raw.columns]
+
+        def applied(rows: pl.LazyFrame) -> pl.LazyFrame:
+            named = rows.select(ROW, *raw)
+            return self.steps.applied(named).select(ROW, drop.alias(DROP), *values, *flags, *repairs)
+
+        return Plan(
+            applied,
+            applied(self.raw.frame),
+            tuple(ours),
+            tuple(check for check, _ in self.checks),
+            tuple(one.reason for one in self.source.filters),
+            tuple(self.repairs),
+            self.subjects,
+            self._notes,
+        )
 
     @contextmanager
     def _collecting(self, where: str) -> Iterator[None]:

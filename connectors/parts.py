@@ -82,9 +82,13 @@ class PartWriter:
             return Cuts(key, values) if values else None
         return even_cuts(rows, key, total, round(total / self.part_rows))
 
-    def mart(self, name: str, rows: pl.LazyFrame | pl.DataFrame, hashed: str) -> Entry:
+    def file(self, name: str, rows: pl.DataFrame, hashed: str) -> Part:
+        """The rows as they stand, as one part."""
+        return self._written(self._written_so_far(), name, rows, hashed)
+
+    def mart(self, number: int, name: str, rows: pl.LazyFrame | pl.DataFrame, hashed: str) -> Entry:
         """The rows in their own order as one part; `hashed` stands for all that they were computed from."""
-        path = self._path(self._written_so_far(), name)
+        path = self._path(number, f"mart-{name}")
         rows.lazy().sink_parquet(path, compression=_COMPRESSION, row_group_size=ROW_GROUP_ROWS)
         part = self._part(path, _height(pl.scan_parquet(path)), hashed)
         return Entry(rows=part.rows, hash=hashed, parts=(part,))

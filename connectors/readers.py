@@ -13,12 +13,12 @@ from connectors.raw import Raw
 from connectors.retries import retried
 
 if TYPE_CHECKING:
-    from connectors.increments import Shelf
+    from connectors.increments import Change, Shelf
 
 
 @dataclass
 class Readers:
-    """Reads the sources of a project; `pulls` takes what is to be kept of incremental ones.
+    """Reads the sources of a project; `pulls` and `changes` take what is to be kept of incremental ones.
 
     Without a `shelf` nothing is kept and everything is read; with a `glance` so many rows of a database.
     `told` hears how far a reading is.
@@ -31,6 +31,7 @@ class Readers:
     shelf: "Shelf | None" = None
     before: Mapping[str, Pull] = field(default_factory=dict)
     pulls: dict[str, Pull] = field(default_factory=dict)
+    changes: "dict[str, Change]" = field(default_factory=dict)
     glance: int | None = None
 
     def read(self, source: Source) -> Raw:
@@ -52,7 +53,9 @@ class Readers:
             return read_database(source, self.folder, self.workdir, pulled)
         from connectors.increments import read_changes
 
-        raw, self.pulls[source.name] = read_changes(
+        raw, self.pulls[source.name], change = read_changes(
             source, self.folder, self.workdir, self.shelf, self.before.get(source.name), self.now, pulled
         )
+        if change is not None:
+            self.changes[source.name] = change
         return raw

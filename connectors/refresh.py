@@ -5,11 +5,12 @@ nothing. One that fails or dies leaves the current version served; what it left 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -20,6 +21,8 @@ from connectors.content import combined
 from connectors.cuts import Cuts
 from connectors.durable import remove
 from connectors.errors import SourceError, StoreError
+from connectors.growth import grown
+from connectors.layers import MovedOn, Place, scanned
 from connectors.manifest import SCHEMA_VERSION, Entry, Manifest, SourceReport
 from connectors.sources import Sources
 from connectors.staging import Staged, stage
@@ -32,8 +35,52 @@ Progress = Callable[[str, float], None]
 Build = Callable[[Mapping[str, pl.LazyFrame], date], Mapping[str, Frame]]
 """Canonical tables and the as-of day -> marts by name; `order_lines` come sorted by customer."""
 
+
+class Renewed(Protocol):
+    """Marts after a change of some customers."""
+
+    @property
+    def whole(self) -> Mapping[str, Frame]:
+        """Those that are made anew."""
+
+    @property
+    def rows(self) -> Mapping[str, Frame]:
+        """The rows of these customers in the others."""
+
+    @property
+    def order(self) -> Mapping[str, tuple[str, ...]]:
+        """The columns that such a mart is sorted by, up to `customer`."""
+
+    @property
+    def numbers(self) -> pl.Series:
+        """The number that each customer of the version before has now, null for one of these customers.
+
+        The last row stands for unknown customers.
+        """
+
+
+class Renew(Protocol):
+    """Makes the marts of customers anew in which something changed; None where all has to be made anew."""
+
+    def __call__(
+        self,
+        tables: Mapping[str, pl.LazyFrame],
+        changed: pl.Series,
+        lines: pl.LazyFrame,
+        before: Mapping[str, pl.LazyFrame],
+        as_of: date,
+        before_as_of: date,
+    ) -> Renewed | None:
+        """From tables, ids of customers whose order lines changed, all lines of these sorted by customer.
+
+        `before` are the marts of the version before. Rows of tables and of marts come in any order.
+        """
+
+
 ORDER: Final = {"order_lines": ("customer_id", "order_id", "line_id")}
 """Sort keys of tables that are not stored in the order of their primary key."""
+
+_LINES: Final = "order_lines"
 
 DATED: Final[Mapping[str, str]] = {
     "order_lines": "ordered_on",
@@ -44,6 +91,7 @@ DATED: Final[Mapping[str, str]] = {
 }
 """Tables in the order in which they are asked for the last day of the data, and the column that tells it."""
 
+_AT_ONCE: Final = 2
 _STAGED: Final = 0.4
 _STORED: Final = 0.7
 
@@ -61,17 +109,18 @@ def refresh(
     *,
     now: datetime,
     progress: Progress = silent,
+    renew: Renew | None = None,
     rules: str = "",
     wait: float = 60.0,
     keep: int = KEPT_VERSIONS,
 ) -> Version:
     """The version that holds what the sources say `now`: a new one, or the current one when nothing changed.
 
-    `build` makes the marts; `rules` names the state of its rules, so that new rules make a new version of
-    equal data. `progress` is told what is being done and the share that is done, 0 to 1. Waits up to `wait`
-    seconds for another refresh. All but the newest `keep` versions are deleted. Raises SourceError when a
-    source cannot be read, its columns changed where that stops it, or no row is accepted, StoreError when the
-    store cannot be written; then nothing has changed.
+    `build` makes the marts, `renew` those of changed customers alone; `rules` names the state of their rules,
+    so that new rules make a new version of equal data. `progress` is told what is being done and the share
+    that is done, 0 to 1. Waits up to `wait` seconds for another refresh. All but the newest `keep` versions
+    are deleted. Raises SourceError when a source cannot be read, its columns changed where that stops it, or
+    no row is accepted, StoreError when the store cannot be written; then nothing has changed.
     """
     with exclusive(store, now=now, wait=wait, waiting=lambda text: progress(text, 0.0)) as writer:
         run = _Run(writer, project, _intact(store), now, progress)
@@ -85,7 +134,8 @@ def refresh(
             progress=_share(progress, 0.0, _STAGED),
             cutter=run.cuts,
             shelf=writer.shelf,
-            pulls=before.pulls if before else {},
+            previous=run.previous,
+            settle=run.settle,
         )
         _refuse_loss(staged, before)
         drift.refuse(sources, before.sources if before else (), staged.reports)
@@ -94,9 +144,9 @@ def refresh(
             writer.confirm(now)
             progress("nothing changed", 1.0)
             return run.previous
-        marts = run.marts(draft, build)
+        whole = run.with_marts(draft, build, renew)
         progress("publishing", 0.98)
-        published = writer.publish(draft.model_copy(update={"marts": marts}))
+        published = writer.publish(whole)
         writer.prune(keep)
         progress("done", 1.0)
         return published
@@ -109,10 +159,12 @@ class _Run:
     previous: Version | None
     now: datetime
     progress: Progress
+    changed: dict[str, pl.Series] = field(default_factory=dict)
+    """Of tables that are settled, the groups in which something changed."""
 
     def manifest(self, staged: Staged, rules: str) -> Manifest:
         """The staged rows, written as parts where they are new, and what is known of them; no marts yet."""
-        tables, quarantine = self._tables(staged), self._quarantine(staged)
+        tables, quarantine = {**self._tables(staged), **staged.settled}, self._quarantine(staged)
         remove(self.writer.work)
         return Manifest(
             id=self.writer.id,
@@ -127,26 +179,97 @@ class _Run:
             notes=drift.changes(self.previous.manifest.sources if self.previous else (), staged.reports),
         )
 
-    def marts(self, draft: Manifest, build: Build) -> Mapping[str, Entry]:
-        """The marts of the draft: the previous ones where the data, the settings and the day are the same."""
+    def with_marts(self, draft: Manifest, build: Build, renew: Renew | None) -> Manifest:
+        """The draft with its marts: the previous ones where data, settings and day are the same."""
         before = self.previous.manifest if self.previous else None
         if before and _basis(draft) == _basis(before):
-            return before.marts
+            return draft.model_copy(update={"marts": before.marts})
         self.progress("computing the marts", _STORED)
+        if renew and (renewed := self._renewed(draft, renew)):
+            return draft.model_copy(update={"marts": self._layered(draft, renewed)})
+        flat = self._flat(draft)
         built = dict(
-            build({name: self.writer.scan(entry) for name, entry in draft.tables.items()}, draft.as_of)
+            build({name: self.writer.scan(entry) for name, entry in flat.tables.items()}, draft.as_of)
         )
-        names, marts = list(built), {}
-        for at, name in enumerate(names):
-            self.progress(f"writing the mart {name}", _STORED + 0.25 * at / len(names))
-            hashed = combined({"mart": name, "basis": repr(_basis(draft))})
-            marts[name] = self.writer.parts.mart(name, built.pop(name), hashed)  # a written mart is let go
+        return flat.model_copy(update={"marts": self._written(flat, built)})
+
+    def _renewed(self, draft: Manifest, renew: Renew) -> Renewed | None:
+        """The marts of the customers whose lines changed, where those before were made by the same rules."""
+        previous, entry = self.previous, draft.tables.get(_LINES)
+        if previous is None or entry is None or draft.definitions != previous.manifest.definitions:
+            return None
+        if _LINES not in self.changed and entry != previous.manifest.tables.get(_LINES):
+            return None
+        nobody = pl.Series(ORDER[_LINES][0], [], pl.String)
+        changed = self.changed.get(_LINES, nobody)
+        newest = scanned(Entry(rows=0, hash="", parts=entry.layers[-1].parts), self.writer.place)
+        return renew(
+            _unordered(draft.tables, self.writer.place),
+            changed,
+            newest if changed.len() else newest.clear(),
+            _unordered(previous.manifest.marts, previous.place),
+            draft.as_of,
+            previous.manifest.as_of,
+        )
+
+    def _written(self, draft: Manifest, built: Mapping[str, Frame]) -> dict[str, Entry]:
+        """Marts as parts, two at a time, since some take one processor alone; a written one is let go."""
+        left, names = dict(built), list(built)
+
+        def written(at: int) -> Entry:
+            self.progress(f"writing the mart {names[at]}", _STORED + 0.25 * at / len(names))
+            return self.writer.parts.mart(at, names[at], left.pop(names[at]), _hash_of_mart(names[at], draft))
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return dict(zip(names, pool.map(written, range(len(names))), strict=True))
+
+    def _layered(self, draft: Manifest, renewed: Renewed) -> dict[str, Entry]:
+        """The marts of the version before with the rows of the changed customers upon them."""
+        assert self.previous is not None  # else nothing is renewed
+        marts = self._written(draft, {**renewed.rows, **renewed.whole})
+        masks = MovedOn(renewed.numbers, self.previous.place, self.writer.parts)
+        for name in renewed.rows:
+            before = self.previous.manifest.marts[name]
+            marts[name] = masks.upon(before, marts[name], renewed.order[name])
         return marts
+
+    def _flat(self, draft: Manifest) -> Manifest:
+        """The draft with every table in one layer."""
+        flat = {}
+        for name, entry in draft.tables.items():
+            flat[name] = entry
+            if entry.later:
+                flat[name] = self.writer.parts.table(name, self.writer.scan(entry), order_of(name), entry)
+                kept = {part.path for part in flat[name].files()}
+                for part in entry.files():
+                    if part.path not in kept:
+                        self.writer.forget(part)
+        return draft.model_copy(update={"tables": flat})
+
+    def settle(self, table: str, went: pl.LazyFrame, came: pl.LazyFrame) -> Entry | None:
+        """A table with some changes, upon what the version before has of it."""
+        before = self.previous.manifest.tables.get(table) if self.previous else None
+        if self.previous is None or before is None:
+            return None
+        found = grown(
+            table,
+            before,
+            went.collect(),
+            came.collect(),
+            order=order_of(table),
+            keys=keys(table),
+            place=self.previous.place,
+            parts=self.writer.parts,
+        )
+        if found is None:
+            return None
+        self.changed[table] = found.groups
+        return found.entry
 
     def cuts(self, table: str, rows: pl.LazyFrame, total: int) -> Cuts | None:
         """Where to cut a table while it is staged."""
         before = self.previous.manifest.tables.get(table) if self.previous else None
-        return self.writer.parts.cuts(rows, _order(table)[0], total, before)
+        return self.writer.parts.cuts(rows, order_of(table)[0], total, before)
 
     def _tables(self, staged: Staged) -> dict[str, Entry]:
         before = self.previous.manifest.tables if self.previous else {}
@@ -155,7 +278,7 @@ class _Run:
             share = _STAGED + (_STORED - _STAGED) * at / len(staged.tables)
             self.progress(f"sorting {name}", share)
             dealt = staged.dealt.get(name)
-            tables[name] = self.writer.parts.table(name, rows, _order(name), before.get(name), dealt)
+            tables[name] = self.writer.parts.table(name, rows, order_of(name), before.get(name), dealt)
         return tables
 
     def _quarantine(self, staged: Staged) -> dict[str, Entry]:
@@ -173,13 +296,15 @@ class _Run:
         yesterday = self.now.astimezone(zone).date() - timedelta(days=1)
         for name, column in DATED.items():
             if name in tables:
-                last = last_day(self.writer.scan(tables[name]), column, zone.key, yesterday)
+                rows = scanned(tables[name], self.writer.place, ordered=False)
+                last = last_day(rows, column, zone.key, yesterday)
                 if last is not None:
                     return last
         return yesterday
 
 
-def _order(table: str) -> tuple[str, ...]:
+def order_of(table: str) -> tuple[str, ...]:
+    """The columns that a table is sorted by."""
     if table not in TABLES:
         return ()
     return ORDER.get(table, keys(table))
@@ -238,6 +363,14 @@ def _says_the_same(draft: Manifest, before: Manifest) -> bool:
         and draft.pulls == before.pulls
         and quarantine[0] == quarantine[1]
     )
+
+
+def _unordered(entries: Mapping[str, Entry], place: Place) -> dict[str, pl.LazyFrame]:
+    return {name: scanned(entry, place, ordered=False) for name, entry in entries.items()}
+
+
+def _hash_of_mart(name: str, draft: Manifest) -> str:
+    return combined({"mart": name, "basis": repr(_basis(draft))})
 
 
 def _basis(manifest: Manifest) -> tuple[str, str, date]:

@@ -15,14 +15,25 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from config.model import Project
+from connectors.changes import NOTHING, Known, has_faults, parted, reading_of
 from connectors.cuts import Cuts, scanned
 from connectors.duplicates import PART, repeated_keys, repeated_rows
 from connectors.errors import SourceError, SourceErrors
 from connectors.identities import KEY_MAP, again, identities, people, systems_of
 from connectors.joins import Joined, joined
 from connectors.kinds import Source
-from connectors.loads import Load, dealt, faults_of, filtered, is_numbered, repaired, repeated, table
-from connectors.manifest import Pull, SourceReport
+from connectors.loads import (
+    Load,
+    dealt,
+    faults_of,
+    filtered,
+    height,
+    is_numbered,
+    repaired,
+    repeated,
+    table,
+)
+from connectors.manifest import Entry, Pull, SourceReport
 from connectors.mapping import DROP, plan
 from connectors.quarantine import write_quarantine
 from connectors.raw import ROW, Raw
@@ -32,6 +43,7 @@ from connectors.tables import TABLES, keys
 
 if TYPE_CHECKING:
     from connectors.increments import Shelf
+    from connectors.store import Version
 
 Progress = Callable[[str, float], None]
 
@@ -61,7 +73,8 @@ class Staged:
 
     Tables have every canonical column (null where no source maps it) and then the attributes. A table that
     no source fills is absent. `dealt` has the rows of tables that were cut into parts, by the value at which
-    each part begins, `pulls` what is to be kept of incremental sources.
+    each part begins, `pulls` what is to be kept of incremental sources. `settled` has the tables of which
+    only the changes were staged; they are not among `tables`.
     """
 
     tables: Mapping[str, pl.LazyFrame]
@@ -69,6 +82,7 @@ class Staged:
     reports: tuple[SourceReport, ...]
     dealt: Mapping[str, Mapping[str | None, pl.LazyFrame]] = field(default_factory=dict)
     pulls: Mapping[str, Pull] = field(default_factory=dict)
+    settled: Mapping[str, Entry] = field(default_factory=dict)
 
 
 Cutter = Callable[[str, pl.LazyFrame, int], Cuts | None]
@@ -77,6 +91,14 @@ Cutter = Callable[[str, pl.LazyFrame, int], Cuts | None]
 
 def uncut(table: str, rows: pl.LazyFrame, total: int) -> Cuts | None:
     """No cuts: every table in one piece."""
+
+
+Settle = Callable[[str, pl.LazyFrame, pl.LazyFrame], Entry | None]
+"""A table's name, rows that went, rows that came -> the table with these changes; None: stage all of it."""
+
+
+def unsettled(table: str, went: pl.LazyFrame, came: pl.LazyFrame) -> None:
+    """No change is settled by itself."""
 
 
 def stage(
@@ -89,17 +111,20 @@ def stage(
     progress: Progress = lambda words, share: None,
     cutter: Cutter = uncut,
     shelf: "Shelf | None" = None,
-    pulls: Mapping[str, Pull] | None = None,
+    previous: "Version | None" = None,
+    settle: Settle = unsettled,
 ) -> Staged:
     """Read every source of a project and write its accepted and its quarantined rows into `workdir`.
 
     `now` is the time of the refresh: what lies after it is quarantined. `cutter` says which tables to deal to
-    parts while they are written. Raises SourceErrors with everything that keeps sources from being read as a
+    parts while they are written, `settle` takes the changes of a table where those are all that was read, by
+    what `previous` knows. Raises SourceErrors with everything that keeps sources from being read as a
     whole.
     """
     workdir.mkdir(parents=True, exist_ok=True)
-    readers = Readers(folder, workdir, now, shelf=shelf, before=pulls or {})
-    return _Staging(readers, project, sources, now, workdir, progress, cutter).run()
+    pulls = previous.manifest.pulls if previous else {}
+    readers = Readers(folder, workdir, now, shelf=shelf, before=pulls)
+    return _Staging(readers, project, sources, now, workdir, progress, cutter, settle, previous).run()
 
 
 @dataclass
@@ -111,6 +136,9 @@ class _Staging:
     workdir: Path
     progress: Progress
     cutter: Cutter
+    settle: Settle = unsettled
+    previous: "Version | None" = None
+    settled: dict[str, Entry] = field(default_factory=dict)
     raws: dict[str, Raw] = field(default_factory=dict)
     faults: list[SourceError] = field(default_factory=list)
     reports: dict[str, SourceReport] = field(default_factory=dict)
@@ -149,13 +177,14 @@ class _Staging:
         self._merge_people(tables["customers"])
         for load in loads:
             self._report(load)
+        self._note_readings(loads)
         self.progress("Sources read", 1.0)
         rows = {name: table(name, parts) for name, parts in tables.items() if parts} | key_map
         if key_map and "customers" in rows:
             rows["customers"] = people(rows["customers"])
         in_parts = {name: dealt(name, tables[name], cuts) for name, cuts in self.cuts.items() if cuts}
         reports = tuple(self._ordered_reports())
-        return Staged(rows, self.quarantine, reports, in_parts, self.readers.pulls)
+        return Staged(rows, self.quarantine, reports, in_parts, self.readers.pulls, self.settled)
 
     def _ordered_reports(self) -> Iterator[SourceReport]:
         for source in self.sources.sources:
@@ -175,19 +204,58 @@ class _Staging:
             raise SourceErrors(self.faults)
 
     def _loads(self, sources: Sequence[Source]) -> list[Load]:
-        """Every source mapped and passed; those that are only joined come first."""
+        """Every source mapped, and passed unless it is settled; those that are only joined come first."""
         loads: list[Load] = []
         for source in sources:
             with self._collecting():
                 loads.append(self._load(source))
                 if not source.table:
-                    self._pass(loads[-1])
+                    self._pass(loads[-1], self._cuts(loads[-1]))
         self._stop_on_faults()
         filling = [load for load in loads if load.source.table]
         for at, load in enumerate(filling):
             self.progress(f"Checking `{load.source.name}`", _READ + (1 - _READ) * at / len(filling))
-            self._pass(load)
-        return loads
+            if not self._settled(load):
+                self._pass(load, self._cuts(load))
+        return [load for load in loads if load.source.table not in self.settled]
+
+    def _settled(self, load: Load) -> bool:
+        """Settles a source's table by its changes, and reports on it, where that comes to the same."""
+        source, changes = load.source, self.readers.changes
+        before = self.previous.manifest.pulls.get(source.name) if self.previous else None
+        if self.previous is None or before is None or source.name not in changes:
+            return False
+        if not before.reading or before.reading != self._reading(load):
+            return False
+        went, came = parted(load, changes[source.name], self.previous.quarantine(source.name), self.workdir)
+        for some in (went, came):
+            self._pass(some, cuts=None)
+        if has_faults(went):
+            return False
+        entry = self.settle(source.table, table(source.table, [went]), table(source.table, [came]))
+        if entry is None:
+            return False
+        self.settled[source.table] = entry
+        earlier = next(one for one in self.previous.manifest.sources if one.name == source.name)
+        self._report(came, Known.beside(earlier, went))
+        return True
+
+    def _reading(self, load: Load) -> str:
+        """How the rows of a source become those of its table; empty where they do not one by one."""
+        source, every = load.source, self.sources.sources
+        fill = [one for one in every if one.table == source.table]
+        joined = any(join.source == source.name for one in every for join in one.joins)
+        if self._across or joined or source.joins or len(fill) > 1 or not source.table:
+            return ""
+        if is_numbered(source, source.table) or load.merged or load.repeated.len():
+            return ""
+        return reading_of(source, self.project, load.plan.notes)
+
+    def _note_readings(self, loads: Sequence[Load]) -> None:
+        pulls = self.readers.pulls
+        for load in loads:
+            if pull := pulls.get(load.source.name):
+                pulls[load.source.name] = pull.model_copy(update={"reading": self._reading(load)})
 
     def _load(self, source: Source) -> Load:
         raw, unmatched = self.raws[source.name], Counter[str]()
@@ -213,7 +281,7 @@ class _Staging:
         kept = pl.scan_parquet(accepted).select(ROW)
         return source, replace(raw, frame=raw.frame.join(kept, on=ROW, how="semi", maintain_order="left"))
 
-    def _pass(self, load: Load) -> None:
+    def _pass(self, load: Load, cuts: Cuts | None) -> None:
         """The one pass over a source: accepted rows to one file, flags of all other rows to another."""
         flags = [f"check:{at}" for at in range(len(load.plan.checks))]
         good = (pl.col(DROP) == 0) & ~pl.any_horizontal(pl.lit(value=False), *flags)
@@ -221,7 +289,6 @@ class _Staging:
         accepted = load.plan.rows.filter(good).select(ROW, *ours, *load.repairs)
         rest = load.plan.rows.filter(~good).select(ROW, DROP, *flags)
         with _told(load.source):
-            cuts = self._cuts(load)
             target = cuts.deal(load.accepted) if cuts else load.accepted
             folder = cuts is not None
             pl.collect_all([
@@ -273,25 +340,26 @@ class _Staging:
         for at, load in enumerate(loads):
             load.set_aside(found.filter(pl.col(PART) == at))
 
-    def _report(self, load: Load) -> None:
+    def _report(self, load: Load, known: Known = NOTHING) -> None:
+        """What became of the rows of a source; with `known`, the load has only those that are to be told."""
         at_fault, checks = faults_of(load)
         target = self.workdir / f"{load.source.name}.quarantine"
         quarantined = write_quarantine(load.raw, at_fault, checks, target)
         if quarantined:
             self.quarantine[load.source.name] = pl.scan_parquet(target)
-        accepted = scanned(load.accepted).select(pl.len()).collect().item() - load.repeated.len()
+        accepted = height(load) - load.repeated.len()
         unmet = self._unmet(load, accepted)
         self.reports[load.source.name] = SourceReport(
             name=load.source.name,
             table=load.source.table,
             files=load.raw.files,
             rows_read=load.rows_read,
-            accepted=accepted - unmet - load.known,
+            accepted=accepted - unmet - load.known + known.accepted,
             quarantined=quarantined,
-            filtered=load.unmatched + filtered(load) + Counter({_UNMET: unmet}),
+            filtered=load.unmatched + filtered(load) + Counter({_UNMET: unmet}) + known.filtered,
             merged=load.merged + load.known,
             repeated=repeated(load),
-            repaired=repaired(load),
+            repaired=repaired(load) + known.repaired,
             notes=(*load.raw.notes, *load.plan.notes),
             warnings=self.raws[load.source.name].warnings,
             columns={name: str(dtype) for name, dtype in self.raws[load.source.name].columns.items()},

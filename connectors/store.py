@@ -19,6 +19,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.errors import StoreError
+from connectors.layers import scanned
 from connectors.manifest import SCHEMA_VERSION, Entry, Manifest, Part, SourceFile, SourceReport
 
 __all__ = ["Entry", "Index", "Manifest", "Part", "SourceFile", "SourceReport", "Store", "Version"]
@@ -65,12 +66,16 @@ class Version:
         entry = self.manifest.entry(name)
         if entry is None:
             raise KeyError(name)
-        return _scan(self.root, entry)
+        return scanned(entry, self.place)
+
+    def place(self, part: Part) -> Path:
+        """Where a part lies."""
+        return self.root / part.path
 
     def quarantine(self, source: str) -> pl.LazyFrame:
         """The rows of a source that were set aside, each with its reason; no columns when none was."""
         entry = self.manifest.quarantine.get(source)
-        return _scan(self.root, entry) if entry else pl.LazyFrame()
+        return scanned(entry, self.place) if entry else pl.LazyFrame()
 
 
 class Store:
@@ -154,7 +159,3 @@ def _other_schema(where: str, written: int) -> StoreError:
         return StoreError(where, fault, "Upgrade Rapport, or name another folder with `--store`")
     fault = f"it was written by an older Rapport (layout {written}, this one reads {SCHEMA_VERSION})"
     return StoreError(where, fault, _AGAIN)
-
-
-def _scan(root: Path, entry: Entry) -> pl.LazyFrame:
-    return pl.scan_parquet([root / part.path for part in entry.parts], glob=False)

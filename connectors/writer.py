@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from connectors.durable import UNFINISHED, disk_faults, move, remove, replace_text, sync_all
 from connectors.errors import StoreError
+from connectors.layers import scanned
 from connectors.manifest import Entry, Manifest, Part
 from connectors.parts import PART_ROWS, PartWriter
 from connectors.store import DRAFTS, MANIFEST, POINTER, VERSIONS, Index, Store, Version
@@ -92,11 +93,17 @@ class Writer:
 
     def scan(self, entry: Entry) -> pl.LazyFrame:
         """The rows of a table that was written into the draft, its shared parts included."""
-        return pl.scan_parquet([self._place(part) for part in entry.parts], glob=False)
+        return scanned(entry, self.place)
 
-    def _place(self, part: Part) -> Path:
+    def place(self, part: Part) -> Path:
+        """Where a part of the draft or of an earlier version lies."""
         path = PurePosixPath(part.path)
         return self.draft / path.name if path.parent.name == self.id else self.store.root / path
+
+    def forget(self, part: Part) -> None:
+        """Deletes a part of the draft that is not needed after all; one of an earlier version stays."""
+        if PurePosixPath(part.path).parent.name == self.id:
+            remove(self.place(part))
 
     def publish(self, manifest: Manifest) -> Version:
         """The draft as a version, and current: readers find the one before or this one, nothing between."""

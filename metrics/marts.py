@@ -3,6 +3,7 @@
 | mart | grain, in the order of its rows |
 |---|---|
 | customer_summary | customer, numbered from 0 in the order of customer_id: attributes, all-time sums |
+| customer_totals | customer with order lines: all-time sums, first and last day, first dimensions |
 | orders | customer x order x day (customer, ordered_on, order) |
 | baskets | category x customer x order x day (category, customer, ordered_on, order) |
 | customer_weeks, _months, _quarters, _years | period x customer (period, customer) |
@@ -14,7 +15,7 @@ Only marts whose tables are given are made; `customer_summary` always is. Unknow
 number, last in every order. Days are the project's own. What no source gives is null, not zero.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
@@ -111,7 +112,8 @@ def build(
     totals = None
     if "order_lines" in tables:
         made, totals = order_marts(tables["order_lines"], people, calendar, as_of, part_lines=part_lines)
-        marts |= made | {TREE: category_tree(opened(tables["order_lines"]), tables.get("products"), as_of)}
+        tree = category_tree(opened(tables["order_lines"]), tables.get("products"), as_of)
+        marts |= made | {"customer_totals": totals, TREE: tree}
     return marts | {"customer_summary": customer_summary(people, tables.get("customers"), totals)}
 
 
@@ -122,19 +124,23 @@ def order_marts(
     as_of: date,
     *,
     categories: pl.Enum | None = None,
+    dimensions: Mapping[str, pl.Enum] | None = None,
     home: pl.DataFrame | None = None,
+    first_order: int = 0,
     part_lines: int = PART_LINES,
 ) -> tuple[dict[str, pl.LazyFrame | pl.DataFrame], pl.DataFrame]:
     """The marts of order lines, and the sums of each customer who has any.
 
-    `people` gives the number of every customer_id, `categories` codes the categories where that is settled.
-    `home`: see `metrics.orders.with_selling`.
+    `people` gives the number of every customer_id; `categories` and `dimensions` code the texts where that is
+    settled; orders are numbered from `first_order`. `home`: see `metrics.orders.with_selling`.
     """
     lines = opened(complete(table, "order_lines") if isinstance(table, pl.LazyFrame) else table)
     coding = _Coding(
-        people, categories or enum_of(distinct_values(lines, "category")), line_dimensions(lines)
+        people,
+        categories or enum_of(distinct_values(lines, "category")),
+        line_dimensions(lines) if dimensions is None else dimensions,
     )
-    parts = _Parts()
+    parts = _Parts(taken=first_order)
 
     def made(rows: Lines) -> _Part:
         return _part(*_rolled(rows, coding, as_of), coding, home)
@@ -142,22 +148,25 @@ def order_marts(
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for part in pool.map(made, _customer_parts(lines, part_lines)):
             _add(parts, part)
-    missing = _missing(lines)
+    missing = missing_columns(lines)
     totals = without(in_money(pl.concat(parts.totals).lazy()), missing).collect()
     return _assembled(parts, calendar, missing), totals
 
 
-def line_dimensions(lines: Lines) -> dict[str, pl.Enum]:
-    """Text columns of order lines to group orders by: `channel` and what is no canonical column."""
+def line_dimensions(lines: Lines, values: Callable[[str], pl.Series] | None = None) -> dict[str, pl.Enum]:
+    """Text columns of order lines to group orders by: `channel` and what is no canonical column.
+
+    `values` gives the values of a column where they are known already.
+    """
     ours = set(dtypes("order_lines")) - {"channel"}
     texts = [
         name for name, dtype in lines.collect_schema().items() if dtype == nw.String and name not in ours
     ]
-    values = {name: distinct_values(lines, name) for name in texts}
-    return {name: enum_of(found) for name, found in values.items() if len(found) <= MOST_VALUES}
+    found = {name: values(name) if values else distinct_values(lines, name) for name in texts}
+    return {name: enum_of(each) for name, each in found.items() if each.count() <= MOST_VALUES}
 
 
-def _missing(lines: Lines) -> list[str]:
+def missing_columns(lines: Lines) -> list[str]:
     """The optional columns that no line gives."""
     given = (lines.select(name).filter(~nw.col(name).is_null()).head(1) for name in _OPTIONAL)
     return [name for name, value in zip(_OPTIONAL, given, strict=True) if not len(collected(value))]
@@ -176,9 +185,9 @@ def _rolled(lines: Lines, coding: _Coding, as_of: date) -> tuple[pl.DataFrame, p
 
 
 def _customer_parts(table: Lines, part_lines: int) -> Iterator[Lines]:
-    """Slices of about `part_lines` lines that end where a customer ends; lines of unknown ones last.
+    """About `part_lines` lines of whole customers at a time; lines of unknown ones last.
 
-    Rows of an engine are one part.
+    Rows of an engine are one part. Rows are chosen by ids, for which a scan looks at no other part of a file.
     """
     lines = nw.to_native(table)
     if not isinstance(lines, pl.LazyFrame):
@@ -188,16 +197,15 @@ def _customer_parts(table: Lines, part_lines: int) -> Iterator[Lines]:
     if not (ids.is_sorted() or ids.is_sorted(nulls_last=True)):
         lines, ids = lines.sort("customer_id").collect().lazy(), ids.sort()
     unknown = ids.null_count()
-    known_from = unknown if unknown and ids[0] is None else 0
-    known = ids.slice(known_from, len(ids) - unknown)
+    known = ids.slice(unknown if unknown and ids[0] is None else 0, len(ids) - unknown)
     ends = known.rle().struct.field("len").cum_sum()
-    first = 0
+    customer, first = pl.col("customer_id"), 0
     while first < len(known):
         last = int(ends[int(ends.search_sorted(min(first + part_lines, len(known))))])
-        yield opened(lines.slice(known_from + first, last - first))
+        yield opened(lines.filter(customer.is_between(pl.lit(known[first]), pl.lit(known[last - 1]))))
         first = last
     if unknown or not len(ids):
-        yield opened(lines.slice(0 if known_from else len(known), unknown))
+        yield opened(lines.filter(customer.is_null()))
 
 
 def _coded(rows: pl.DataFrame, coding: _Coding) -> tuple[pl.DataFrame, pl.Series]:
@@ -277,10 +285,11 @@ def _add(parts: _Parts, part: _Part) -> None:
 def _assembled(
     parts: _Parts, calendar: Calendar, missing: Sequence[str]
 ) -> dict[str, pl.LazyFrame | pl.DataFrame]:
-    """The marts from their parts; nothing is computed before it is asked for."""
+    """The marts from their parts; but for the orders, nothing is computed before it is asked for."""
     order = sorted(parts.baskets, key=lambda category: (category is None, str(category)))
     rows = pl.concat([part for category in order for part in parts.baskets[category]]).lazy()
-    orders = without(with_derived(pl.concat(parts.orders).lazy()), missing)
+    orders = without(with_derived(pl.concat(parts.orders).lazy()), missing).collect().rechunk().lazy()
+    parts.orders.clear()
     panels = {name: line_panel(orders, calendar, grain) for grain, name in PANELS.items()}
     return {
         "orders": in_money(orders),

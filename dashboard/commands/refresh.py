@@ -1,7 +1,7 @@
 """`rapport refresh`: read every source, publish a new version of the store."""
 
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +15,7 @@ from dashboard.commands.opening import opened
 from dashboard.commands.sources import show_reports, source_facts
 from dashboard.commands.terminal import progress, show_json
 from dashboard.workspace import Workspace
-from metrics import marts
+from metrics import marts, renewal
 
 
 def refresh(project: Path | None, store: Path | None, *, as_json: bool, now: datetime) -> None:
@@ -58,6 +58,7 @@ def loaded(workspace: Workspace, *, now: datetime, report: Progress) -> Version:
             sources,
             store,
             lambda tables, as_of: marts.build(tables, calendar, as_of),
+            renew=partial(renewal.renew, calendar),
             now=now,
             progress=report,
             rules=mart_rules(),

@@ -1,0 +1,93 @@
+"""Changes of an incremental source to changes of its table, where the fate of every row is its own.
+
+Rows that went are mapped as they were, so that the canonical rows are known which they had become; rows that
+came are mapped as any other. Rows in quarantine are looked at again: what lay in the future may not any more.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from config.model import Project
+from connectors.kinds import Source
+from connectors.loads import Load, filtered, height, repaired
+from connectors.manifest import SCHEMA_VERSION, SourceReport
+from connectors.mapping import DROP
+from connectors.raw import ROW
+
+if TYPE_CHECKING:
+    from connectors.increments import Change
+
+
+def reading_of(source: Source, project: Project, notes: tuple[str, ...]) -> str:
+    """A digest of all that decides, beside the columns, what becomes of a row of a source."""
+    said = source.model_dump_json(exclude={"connection", "timeout", "incremental"})
+    settings = project.model_dump_json(include={"currency", "timezone", "locale"})
+    return blake2b(
+        "\0".join((str(SCHEMA_VERSION), said, settings, *notes)).encode(), digest_size=8
+    ).hexdigest()
+
+
+def parted(load: Load, change: "Change", quarantine: pl.LazyFrame, workdir: Path) -> tuple[Load, Load]:
+    """The rows that went out of the table, and those that came or are looked at again, each to be passed."""
+    aside = _numbers(quarantine)
+    went = change.went.filter(~change.went.is_in(aside.implode()))
+    again = aside.filter(~aside.is_in(change.went.implode()))
+    came = pl.concat([change.came, again]).unique()
+    nothing = load.raw.rejected.clear()
+    return (
+        _some(load, change.rows, went, workdir / f"{load.source.name}.went", nothing),
+        _some(load, change.rows, came, workdir / f"{load.source.name}.came", load.raw.rejected),
+    )
+
+
+def _numbers(quarantine: pl.LazyFrame) -> pl.Series:
+    """The numbers of the rows of a quarantine, which counts from 1."""
+    if "row" not in quarantine.collect_schema():
+        return pl.Series(ROW, [], pl.UInt32)
+    return quarantine.select((pl.col("row") - 1).cast(pl.UInt32).alias(ROW)).collect().to_series()
+
+
+def _some(load: Load, rows: pl.LazyFrame, numbers: pl.Series, place: Path, rejected: pl.DataFrame) -> Load:
+    number = pl.col(ROW)
+    chosen = rows.clear()
+    if numbers.len():  # between two numbers: parts of files without any of them are passed over
+        chosen = rows.filter(number.is_between(numbers.min(), numbers.max()), number.is_in(numbers.implode()))
+    return replace(
+        load,
+        raw=replace(load.raw, frame=chosen, rejected=rejected),
+        plan=replace(load.plan, rows=load.plan.applied(chosen)),
+        accepted=place.with_name(f"{place.name}.accepted"),
+        rest=place.with_name(f"{place.name}.rest"),
+    )
+
+
+def has_faults(load: Load) -> bool:
+    """Whether a row was found at fault."""
+    at_fault = pl.scan_parquet(load.rest).filter(pl.col(DROP) == 0)
+    return bool(at_fault.select(pl.len()).collect().item())
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the rows of a source that are not looked at."""
+
+    accepted: int = 0
+    filtered: Counter[str] = field(default_factory=Counter)
+    repaired: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def beside(cls, before: SourceReport, went: Load) -> "Known":
+        """What was reported before, without the rows that went and those in quarantine."""
+        return cls(
+            before.accepted - height(went),
+            Counter(before.filtered) - filtered(went),
+            Counter(before.repaired) - repaired(went),
+        )
+
+
+NOTHING: Final = Known()

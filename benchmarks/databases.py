@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -27,6 +28,7 @@ from connectors.sources import Sources
 from connectors.store import Store
 from metrics.marts import build
 from metrics.periods import Calendar
+from metrics.renewal import renew
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SERVER = os.environ.get("RAPPORT_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
@@ -152,5 +154,6 @@ def refreshed(address: str, place: str, hour: str) -> None:
         Sources.model_validate({"sources": [source]}),
         Store(folder / "store"),
         lambda tables, as_of: build(tables, Calendar(), as_of),
+        renew=partial(renew, Calendar()),
         now=NOW + timedelta(hours=int(hour)),
     )

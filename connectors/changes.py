@@ -15,7 +15,7 @@ import polars as pl
 from config.model import Project
 from connectors.kinds import Source
 from connectors.loads import Load, filtered, height, repaired
-from connectors.manifest import SCHEMA_VERSION, SourceReport
+from connectors.manifest import SourceReport, product
 from connectors.mapping import DROP
 from connectors.raw import ROW
 
@@ -27,9 +27,8 @@ def reading_of(source: Source, project: Project, notes: tuple[str, ...]) -> str:
     """A digest of all that decides, beside the columns, what becomes of a row of a source."""
     said = source.model_dump_json(exclude={"connection", "timeout", "incremental"})
     settings = project.model_dump_json(include={"currency", "timezone", "locale"})
-    return blake2b(
-        "\0".join((str(SCHEMA_VERSION), said, settings, *notes)).encode(), digest_size=8
-    ).hexdigest()
+    words = (product(), said, settings, *notes)
+    return blake2b("\0".join(words).encode(), digest_size=8).hexdigest()
 
 
 def parted(load: Load, change: "Change", quarantine: pl.LazyFrame, workdir: Path) -> tuple[Load, Load]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -164,3 +165,11 @@ class Manifest(Frozen):
         held = (self.tables, self.marts, self.quarantine, self.pulls)
         files = (part for entries in held for entry in entries.values() for part in entry.files())
         return tuple(dict.fromkeys(files))
+
+
+def product() -> str:
+    """The release of the product."""
+    try:
+        return version("rapport-dashboard")
+    except PackageNotFoundError:
+        return "source"  # run from a checkout that was never installed

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
@@ -23,7 +22,7 @@ from connectors.durable import remove
 from connectors.errors import SourceError, StoreError
 from connectors.growth import grown
 from connectors.layers import MovedOn, Place, scanned
-from connectors.manifest import SCHEMA_VERSION, Entry, Manifest, SourceReport
+from connectors.manifest import SCHEMA_VERSION, Entry, Manifest, SourceReport, product
 from connectors.sources import Sources
 from connectors.staging import Staged, stage
 from connectors.store import Store, Version
@@ -382,11 +381,4 @@ def definitions_of(project: Project, rules: str = "") -> str:
     """What a manifest says of the settings, the product and the rules that its marts were made by."""
     settings = project.model_dump(include={"currency", "timezone", "week_start", "fiscal_year_start"})
     named = {name: str(value) for name, value in settings.items()}
-    return combined(named | {"product": _product(), "rules": rules, "schema": str(SCHEMA_VERSION)})
-
-
-def _product() -> str:
-    try:
-        return version("rapport-dashboard")
-    except PackageNotFoundError:
-        return "source"  # run from a checkout that was never installed
+    return combined(named | {"product": product(), "rules": rules, "schema": str(SCHEMA_VERSION)})

@@ -139,7 +139,7 @@ def assert_alike(grown: Version, whole: Version) -> None:
     assert_frame_equal(grown.scan("order_lines").collect(), whole.scan("order_lines").collect())
     for name in (*MARTS, "customer_years"):
         assert_frame_equal(grown.scan(name).collect(), whole.scan(name).collect())
-        
+
     assert_frame_equal(orders_of(grown), orders_of(whole))
     assert_frame_equal(baskets_of(grown), baskets_of(whole))
     for ours, theirs in zip(grown.manifest.sources, whole.manifest.sources, strict=True):

@@ -23,10 +23,11 @@ MOST_CHANGED: Final = 0.3
 
 @dataclass(frozen=True)
 class Grown:
-    """A table with its changes, and the groups in which something changed."""
+    """A table with its changes, the groups in which something changed, and the rows that went."""
 
     entry: Entry
     groups: pl.Series
+    went: pl.DataFrame
 
 
 def grown(
@@ -48,7 +49,7 @@ def grown(
     group = order[0]
     changed = pl.concat([went[group], came[group]]).unique()
     if not changed.len():
-        return Grown(before, changed)
+        return Grown(before, changed, went)
     rows = scanned(before, place, ordered=False)
     if len(before.layers) >= MOST_LAYERS or rows.collect_schema()[group] != pl.String:
         return None
@@ -73,7 +74,7 @@ def grown(
         order=(group,),
         content=content.hex,
     )
-    return Grown(entry, changed)
+    return Grown(entry, changed, went)
 
 
 def _beside(

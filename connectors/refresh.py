@@ -20,7 +20,7 @@ from connectors.content import combined
 from connectors.cuts import Cuts
 from connectors.durable import remove
 from connectors.errors import SourceError, StoreError
-from connectors.growth import grown
+from connectors.growth import Grown, grown
 from connectors.layers import MovedOn, Place, scanned
 from connectors.manifest import SCHEMA_VERSION, Entry, Manifest, SourceReport, product
 from connectors.sources import Sources
@@ -66,13 +66,15 @@ class Renew(Protocol):
         tables: Mapping[str, pl.LazyFrame],
         changed: pl.Series,
         lines: pl.LazyFrame,
+        went: pl.LazyFrame,
         before: Mapping[str, pl.LazyFrame],
         as_of: date,
         before_as_of: date,
     ) -> Renewed | None:
         """From tables, ids of customers whose order lines changed, all lines of these sorted by customer.
 
-        `before` are the marts of the version before. Rows of tables and of marts come in any order.
+        `went` are lines that are no longer there, `before` the marts of the version before. Rows of tables
+        and of marts come in any order.
         """
 
 
@@ -158,8 +160,8 @@ class _Run:
     previous: Version | None
     now: datetime
     progress: Progress
-    changed: dict[str, pl.Series] = field(default_factory=dict)
-    """Of tables that are settled, the groups in which something changed."""
+    changed: dict[str, Grown] = field(default_factory=dict)
+    """The tables that are settled by their changes."""
 
     def manifest(self, staged: Staged, rules: str) -> Manifest:
         """The staged rows, written as parts where they are new, and what is known of them; no marts yet."""
@@ -199,13 +201,14 @@ class _Run:
             return None
         if _LINES not in self.changed and entry != previous.manifest.tables.get(_LINES):
             return None
-        nobody = pl.Series(ORDER[_LINES][0], [], pl.String)
-        changed = self.changed.get(_LINES, nobody)
-        newest = scanned(Entry(rows=0, hash="", parts=entry.layers[-1].parts), self.writer.place)
+        rows = scanned(Entry(rows=0, hash="", parts=entry.layers[-1].parts), self.writer.place)
+        nothing = rows.head(0).collect()
+        change = self.changed.get(_LINES) or Grown(entry, nothing[ORDER[_LINES][0]], nothing)
         return renew(
             _unordered(draft.tables, self.writer.place),
-            changed,
-            newest if changed.len() else newest.clear(),
+            change.groups,
+            rows if change.groups.len() else nothing.lazy(),
+            change.went.lazy(),
             _unordered(previous.manifest.marts, previous.place),
             draft.as_of,
             previous.manifest.as_of,
@@ -262,7 +265,7 @@ class _Run:
         )
         if found is None:
             return None
-        self.changed[table] = found.groups
+        self.changed[table] = found
         return found.entry
 
     def cuts(self, table: str, rows: pl.LazyFrame, total: int) -> Cuts | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from config.model import Project
-from connectors.changes import NOTHING, Known, has_faults, parted, reading_of
+from connectors.changes import NOTHING, Known, Settle, Settling, unsettled
 from connectors.cuts import Cuts, scanned
 from connectors.duplicates import PART, repeated_keys, repeated_rows
 from connectors.errors import SourceError, SourceErrors
@@ -91,14 +91,6 @@ Cutter = Callable[[str, pl.LazyFrame, int], Cuts | None]
 
 def uncut(table: str, rows: pl.LazyFrame, total: int) -> Cuts | None:
     """No cuts: every table in one piece."""
-
-
-Settle = Callable[[str, pl.LazyFrame, pl.LazyFrame], Entry | None]
-"""A table's name, rows that went, rows that came -> the table with these changes; None: stage all of it."""
-
-
-def unsettled(table: str, went: pl.LazyFrame, came: pl.LazyFrame) -> None:
-    """No change is settled by itself."""
 
 
 def stage(
@@ -221,41 +213,25 @@ class _Staging:
 
     def _settled(self, load: Load) -> bool:
         """Settles a source's table by its changes, and reports on it, where that comes to the same."""
-        source, changes = load.source, self.readers.changes
-        before = self.previous.manifest.pulls.get(source.name) if self.previous else None
-        if self.previous is None or before is None or source.name not in changes:
+        if load.source.name not in self.readers.changes:
             return False
-        if not before.reading or before.reading != self._reading(load):
+        change = self.readers.changes[load.source.name]
+        found = self._settling.settled(load, change, lambda some: self._pass(some, cuts=None))
+        if found is None:
             return False
-        went, came = parted(load, changes[source.name], self.previous.quarantine(source.name), self.workdir)
-        for some in (went, came):
-            self._pass(some, cuts=None)
-        if has_faults(went):
-            return False
-        entry = self.settle(source.table, table(source.table, [went]), table(source.table, [came]))
-        if entry is None:
-            return False
-        self.settled[source.table] = entry
-        earlier = next(one for one in self.previous.manifest.sources if one.name == source.name)
-        self._report(came, Known.beside(earlier, went))
+        self.settled[load.source.table] = found.entry
+        self._report(found.came, found.known)
         return True
 
-    def _reading(self, load: Load) -> str:
-        """How the rows of a source become those of its table; empty where they do not one by one."""
-        source, every = load.source, self.sources.sources
-        fill = [one for one in every if one.table == source.table]
-        joined = any(join.source == source.name for one in every for join in one.joins)
-        if self._across or joined or source.joins or len(fill) > 1 or not source.table:
-            return ""
-        if is_numbered(source, source.table) or load.merged or load.repeated.len():
-            return ""
-        return reading_of(source, self.project, load.plan.notes)
+    @property
+    def _settling(self) -> Settling:
+        return Settling(self.sources, self.project, self.previous, self.settle, self.workdir)
 
     def _note_readings(self, loads: Sequence[Load]) -> None:
         pulls = self.readers.pulls
         for load in loads:
             if pull := pulls.get(load.source.name):
-                pulls[load.source.name] = pull.model_copy(update={"reading": self._reading(load)})
+                pulls[load.source.name] = pull.model_copy(update={"reading": self._settling.reading(load)})
 
     def _load(self, source: Source) -> Load:
         raw, unmatched = self.raws[source.name], Counter[str]()

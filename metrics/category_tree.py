@@ -12,12 +12,13 @@ from typing import Final
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from metrics.rollup import Lines, collected
+from metrics.rollup import Lines, collected, opened
 
 MART: Final = "category_tree"
 SCHEMA: Final = pl.Schema(
     {"product_id": pl.String(), "category": pl.String(), "department": pl.String(), "first_on": pl.Date()}
 )
+_PLACE: Final = ("product_id", "category")
 
 
 def category_tree(lines: Lines, products: pl.LazyFrame | None, as_of: date) -> pl.DataFrame:
@@ -28,11 +29,41 @@ def category_tree(lines: Lines, products: pl.LazyFrame | None, as_of: date) -> p
     """
     if not {"product_id", "category"} <= set(lines.collect_schema()):
         return pl.DataFrame(schema=SCHEMA)
+    return _with_departments(_sold(lines, as_of), products)
+
+
+def renewed_tree(
+    before: pl.DataFrame,
+    own: pl.LazyFrame,
+    went: pl.LazyFrame,
+    every: pl.LazyFrame,
+    products: pl.LazyFrame | None,
+    as_of: date,
+) -> pl.DataFrame:
+    """The tree of `every` line, made from the one before, the lines of changed customers and those that went.
+
+    Only where a line went that was the first of its product and category are all lines looked through.
+    """
+    known = before.drop("department")
+    first = went.select(*_PLACE, first_on="ordered_on").unique().collect()
+    doubtful = known.join(first, on=known.columns, how="semi").select(_PLACE)
+    found = [known.join(doubtful, on=_PLACE, how="anti"), _sold(opened(own), as_of)]
+    if doubtful.height:
+        again = every.filter(pl.col("product_id").is_in(doubtful["product_id"].implode()))
+        found.append(_sold(opened(again), as_of))
+    sold = pl.concat(rows.select(known.columns) for rows in found).group_by(_PLACE).min()
+    return _with_departments(sold, products)
+
+
+def _sold(lines: Lines, as_of: date) -> pl.DataFrame:
     known = lines.filter(
         ~nw.col("product_id").is_null(), ~nw.col("category").is_null(), nw.col("ordered_on") <= nw.lit(as_of)
     )
-    sold = known.group_by("product_id", "category").agg(nw.col("ordered_on").min().alias("first_on"))
-    rows = collected(sold).join(_departments(products), on="product_id", how="left")
+    return collected(known.group_by(*_PLACE).agg(nw.col("ordered_on").min().alias("first_on")))
+
+
+def _with_departments(sold: pl.DataFrame, products: pl.LazyFrame | None) -> pl.DataFrame:
+    rows = sold.join(_departments(products), on="product_id", how="left")
     return rows.select(SCHEMA.names()).cast(SCHEMA).sort("product_id", "first_on", "category")
 
 

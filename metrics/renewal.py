@@ -11,6 +11,8 @@ from typing import Final
 
 import polars as pl
 
+from metrics.category_tree import MART as TREE
+from metrics.category_tree import renewed_tree
 from metrics.events import complete, event_marts
 from metrics.marts import MOST_VALUES, PANELS, line_dimensions, missing_columns, order_marts
 from metrics.merging import MERGED
@@ -53,6 +55,7 @@ def renew(
     tables: Mapping[str, pl.LazyFrame],
     changed: pl.Series,
     lines: pl.LazyFrame,
+    went: pl.LazyFrame,
     before: Mapping[str, pl.LazyFrame],
     as_of: date,
     before_as_of: date,
@@ -60,15 +63,15 @@ def renew(
     """The marts of `tables`, made from those of `before` and the lines of the customers who `changed`.
 
     `changed` has ids, null for unknown customers, and `lines` all their lines, sorted by customer_id; who has
-    lines after the day of `before` is added. Other rows may come in any order. None where new marts of some
-    cannot stand beside those of the others: the day went back, customers are merged, order lines have other
-    dimensions, or give other optional columns.
+    lines after the day of `before` is added. `went` has the lines that are no longer there. Other rows may
+    come in any order. None where new marts of some cannot stand beside those of the others: the day went
+    back, customers are merged, order lines have other dimensions, or give other optional columns.
     """
     customers = tables.get("customers")
     merging = customers is not None and MERGED in customers.collect_schema()
     if merging or as_of < before_as_of or not {"customer_totals", "baskets"} <= before.keys():
         return None
-    every, own = (complete(rows, "order_lines") for rows in (tables["order_lines"], lines))
+    every, own, gone = (complete(rows, "order_lines") for rows in (tables["order_lines"], lines, went))
     late = (
         every.filter(pl.col("ordered_on") > before_as_of).select("customer_id").unique().collect().to_series()
     )
@@ -76,7 +79,7 @@ def renew(
     if more.len():
         added = every.filter(pl.col("customer_id").is_in(more.implode(), nulls_equal=True))
         own = pl.concat([own, added]).sort("customer_id", maintain_order=True).collect().lazy()
-    renewal = _Renewal({**tables, "order_lines": every}, own, before, calendar, as_of)
+    renewal = _Renewal({**tables, "order_lines": every}, own, gone, before, calendar, as_of)
     return renewal.made(pl.concat([changed.cast(pl.String), more]))
 
 
@@ -84,6 +87,7 @@ def renew(
 class _Renewal:
     tables: Mapping[str, pl.LazyFrame]
     lines: pl.LazyFrame
+    went: pl.LazyFrame
     before: Mapping[str, pl.LazyFrame]
     calendar: Calendar
     as_of: date
@@ -152,7 +156,11 @@ class _Renewal:
         totals = pl.concat([moved.cast(own.schema), own]).sort("customer")
         summary = customer_summary(people, self.tables.get("customers"), totals)
         events = event_marts(self.tables, people, self.calendar, self.as_of)
-        return {**events, "customer_summary": summary}
+        return {**events, TREE: self._tree(), "customer_summary": summary}
+
+    def _tree(self) -> pl.DataFrame:
+        every, products = self.tables["order_lines"], self.tables.get("products")
+        return renewed_tree(self.before[TREE].collect(), self.lines, self.went, every, products, self.as_of)
 
 
 def _stays(old: pl.Series, changed: pl.Series) -> pl.Series:

@@ -32,9 +32,17 @@ COLUMNS = {
     "category": "kind",
     "quantity": "units",
     "net_amount": "amount",
+    "product_id": "product",
     "channel": "channel",
 }
-MARTS = ("customer_summary", "customer_totals", "customer_weeks", "customer_months", "customer_quarters")
+MARTS = (
+    "customer_summary",
+    "customer_totals",
+    "customer_weeks",
+    "customer_months",
+    "customer_quarters",
+    "category_tree",
+)
 
 
 class Shop:
@@ -47,7 +55,8 @@ class Shop:
         with sqlite3.connect(folder / "shop.db") as connection:
             connection.execute(
                 "CREATE TABLE lines (id TEXT, line INTEGER, customer TEXT, placed TEXT, kind TEXT,"
-                " units REAL, amount NUMERIC, channel TEXT, changed TEXT, PRIMARY KEY (id, line))"
+                " units REAL, amount NUMERIC, product TEXT, channel TEXT, changed TEXT,"
+                " PRIMARY KEY (id, line))"
             )
         self.people({"C0": "north"})
 
@@ -115,6 +124,7 @@ def line(
         "kind": "Ink",
         "units": 1.0,
         "amount": amount,
+        "product": f"P{order % 3}",
         "channel": "web",
         "changed": f"2026-02-{more.pop('changed', day):02} 12:00:00",
     } | more
@@ -204,10 +214,13 @@ def test_any_change_of_a_row(shop: Shop, changed: list[dict[str, Any]], written:
 
 
 def test_deleted_rows_leave_their_customers(shop: Shop):
-    shop.refreshed("store")
-    for order in (4, 19, 34, 49, 5):  # all of C4, and one of C5
+    first = shop.refreshed("store")
+    for order in (4, 19, 34, 49, 0):  # all of C4, and the first of a product and category
         shop.drop(f"O{order:03}")
     grown = shop.refreshed("store", days=2)
+    trees = [version.scan("category_tree").collect() for version in (first, grown)]
+    since = [tree.filter(product_id="P0")["first_on"].to_list() for tree in trees]
+    assert since == [[date(2026, 2, 1)], [date(2026, 2, 2)]]
     assert layers(grown) == 2
     assert_alike(grown, shop.anew(days=2))
     assert "C4" not in grown.scan("customer_summary").collect()["customer_id"]

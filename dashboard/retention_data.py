@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import date
 
 import polars as pl
 
@@ -36,6 +37,29 @@ def _tally(desk: Desk, scope: Scope, cohorts: Cohorts) -> Tally:
     question = f"tally {events} {cohorts.grain} {cohorts.window} {scope.filters}"
     marts = desk.marts(scope)
     return desk.kept(question, lambda: kept_tally(marts, events, cohorts.grain, rolling=rolling))
+
+
+@dataclass(frozen=True)
+class Later:
+    """Order lines after the as-of day, with the first of their days."""
+
+    lines: int
+    first: date
+
+
+def later_lines(desk: Desk) -> Later:
+    """How many order lines lie after the as-of day; none where it is the last day of the data."""
+
+    def made() -> Later:
+        frames = desk.whole.frames
+        if "order_lines" not in frames or desk.project.as_of == "last_day":
+            return Later(0, desk.as_of)
+        day = pl.col("ordered_on")
+        after = frames["order_lines"].lazy().filter(day > desk.as_of)
+        lines, first = after.select(pl.len(), day.min().alias("first")).collect().row(0)
+        return Later(lines, first or desk.as_of)
+
+    return desk.kept("lines after the as-of day", made)
 
 
 def history(desk: Desk, grain: Grain) -> Beginning:

@@ -14,10 +14,10 @@ from dashboard.parts import filter_bar, markup, sections
 from dashboard.parts.details import open_details
 from dashboard.parts.kpi_row import kpi_row
 from dashboard.retention_choices import DEFINITIONS, defined
-from dashboard.retention_data import cohort_cells
+from dashboard.retention_data import cohort_cells, later_lines
 from dashboard.state import Scope
 from dashboard.text import gettext as _
-from dashboard.text import later
+from dashboard.text import later, ngettext
 from dashboard.views import (
     retention_cohorts,
     retention_contracts,
@@ -63,10 +63,27 @@ def render() -> None:
     desk, scope = data.desk(), state.scope()
     markup.head(_("Retention"), desk.read.chosen(scope))
     filter_bar.ignored_note()
+    _uncounted(desk)
     _tiles(desk, scope)
     chosen = sections.chosen(SECTION, SECTIONS)
     with sections.reason_if_missing():
         SECTIONS[chosen][1](desk, scope)
+
+
+def _uncounted(desk: Desk) -> None:
+    """Orders after an as-of day that the project has set: how many, and where to set another."""
+    found = later_lines(desk)
+    if found.lines:
+        text = ngettext(
+            "{n} order line lies after the as-of day, {day}, and is not counted; it is of {first}. Change "
+            "`as_of` in `rapport.yaml` and refresh to count it.",
+            "{n} order lines lie after the as-of day, {day}, and are not counted; the first is of {first}. "
+            "Change `as_of` in `rapport.yaml` and refresh to count them.",
+            found.lines,
+        )
+        show = desk.show
+        day, first = show.day(desk.as_of), show.day(found.first)
+        markup.notice(text.format(n=show.decimal(found.lines, 0), day=day, first=first))
 
 
 def _tiles(desk: Desk, scope: Scope) -> None:

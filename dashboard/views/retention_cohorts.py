@@ -19,6 +19,7 @@ from dashboard.parts.cell_grid import cell_grid
 from dashboard.retention_choices import BACKS, MEANS, STARTS, VALUES, words
 from dashboard.state import GRAINS, Scope
 from dashboard.text import gettext as _
+from dashboard.text import ngettext
 from dashboard.views import retention_cells, retention_curves
 from dashboard.views.retention_controls import KEY, Chosen, Split, controls
 from metrics.cohort_differences import TOTALS, difference
@@ -39,7 +40,7 @@ def render(desk: Desk, scope: Scope) -> None:
         fault = _("Nobody began in these periods. Widen the filters, or choose a later period.")
         states.empty("group_off", _("No customers yet"), fault)
         return
-    _notices(desk, scope, table)
+    _notices(desk, scope, table, chosen.cohorts.min_n)
     if chosen.split is None:
         _grid_card(desk, scope, chosen, table)
         retention_cells.cell_list(desk, scope, chosen.cohorts, table)
@@ -54,8 +55,8 @@ def shown(table: pl.DataFrame, scope: Scope, many: int) -> pl.DataFrame:
     return table.filter(pl.col("cohort").is_between(last - many, last), pl.col("age") <= MOST)
 
 
-def _notices(desk: Desk, scope: Scope, table: pl.DataFrame) -> None:
-    """What a reader must know first: pale cohorts, orders before the day of joining."""
+def _notices(desk: Desk, scope: Scope, table: pl.DataFrame, min_n: int) -> None:
+    """What a reader must know first: pale cohorts, orders before the day of joining, cohorts of few."""
     begun = asked.history(desk, scope.grain)
     if table["young_history"].any():
         words_ = _(
@@ -63,14 +64,27 @@ def _notices(desk: Desk, scope: Scope, table: pl.DataFrame) -> None:
         )
         markup.notice(words_.format(period=desk.read.period(begun.until or 0, scope.grain, long=True)))
     if begun.joined_before:
-        words_ = _("{n} customers ordered before the day on which they joined; they count from the order on.")
+        words_ = ngettext(
+            "{n} customer ordered before the day of joining, and counts from the order on.",
+            "{n} customers ordered before the day of joining, and count from the order on.",
+            begun.joined_before,
+        )
         markup.notice(words_.format(n=desk.show.decimal(begun.joined_before, 0)))
+    few = table.filter(pl.col("size") < min_n)["cohort"].n_unique()
+    if few:
+        words_ = _(
+            "{few} of {n} cohorts have fewer than {least} customers: their cells hold no figures. Choose "
+            "longer periods, or set `min_n` in `rapport.yaml`."
+        )
+        every = table["cohort"].n_unique()
+        markup.notice(words_.format(few=few, n=every, least=min_n))
 
 
 def _grid_card(desk: Desk, scope: Scope, chosen: Chosen, table: pl.DataFrame) -> None:
     mean = retention_curves.mean(desk, scope, chosen, chosen.definition)
+    closed = not table.filter(pl.col("age") > 0, pl.col("complete")).is_empty()
     with st.container(border=True, key="card-cohorts"):
-        _head(desk, scope, chosen, table, _finding(desk, scope, mean))
+        _head(desk, scope, chosen, table, _finding(desk, scope, mean, closed=closed))
         means = dict(mean.select("age", "rate").iter_rows()) if chosen.value == "rate" else {}
         words_ = _words(desk, scope, chosen)
         grid = Grid(table, _shade(desk, chosen), words_, partial(_note, desk), _cell(), means)
@@ -205,11 +219,12 @@ def _file(desk: Desk, scope: Scope, table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(named, as_of=desk.as_of)
 
 
-def _finding(desk: Desk, scope: Scope, mean: pl.DataFrame) -> str:
+def _finding(desk: Desk, scope: Scope, mean: pl.DataFrame, *, closed: bool) -> str:
     """How many of a hundred come back early and late, over all cohorts."""
     rates = {age: rate for age, rate in mean.select("age", "rate").iter_rows() if age > 0}
     if not rates:
-        return _("No period after the first is over yet")
+        few = _("No cohort is large enough to show how many come back")
+        return few if closed else _("No period after the first is over yet")
     early = min(rates)
     late = max((age for age in rates if age <= 12), default=early)
     show, grain = desk.show, _(GRAINS[scope.grain]).lower()

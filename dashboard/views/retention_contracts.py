@@ -23,7 +23,7 @@ from dashboard.parts.markup import Column
 from dashboard.retention_data import with_ids
 from dashboard.state import GRAINS, Scope
 from dashboard.text import gettext as _
-from dashboard.text import later
+from dashboard.text import later, ngettext
 from metrics.periods import Grain
 from metrics.recurring import MOVEMENTS, impossible, renewal_months
 
@@ -74,7 +74,7 @@ def render(desk: Desk, scope: Scope) -> None:
     with right:
         chart_card(*_kept(desk, scope, table))
     due = asked.contract_renewals(desk, scope)
-    left, right = st.columns([2, 3])
+    left, right = st.columns([4, 7])
     with left:
         chart_card(*_calendar(desk, due))
     with right:
@@ -86,10 +86,18 @@ def _notices(desk: Desk, scope: Scope) -> None:
     rows = asked.contract_rows(desk, scope).lazy()
     wrong, twice = impossible(rows), asked.contract_overlaps(desk, scope)
     if wrong:
-        text = _("{n} contracts end on or before their first day. They are left out; mend their dates.")
+        text = ngettext(
+            "{n} contract ends on or before its first day. It is left out; mend its dates.",
+            "{n} contracts end on or before their first day. They are left out; mend their dates.",
+            wrong,
+        )
         markup.notice(text.format(n=desk.show.decimal(wrong, 0)))
     if twice:
-        text = _("{n} customers have several contracts at once; their amounts add up.")
+        text = ngettext(
+            "{n} customer has several contracts at once; their amounts add up.",
+            "{n} customers have several contracts at once; their amounts add up.",
+            twice,
+        )
         markup.notice(text.format(n=desk.show.decimal(twice, 0)))
 
 
@@ -224,7 +232,7 @@ def _calendar(desk: Desk, due: pl.DataFrame) -> tuple[Card, Chart | None, str]:
         definition={_(WHATS[name][0]): _(WHATS[name][1]) for name in WHATS},
         columns=[
             Column(_("Month")),
-            Column(""),
+            Column(_("It then")),
             *(Column(head, "number") for head in (_("Contracts"), _("A month"))),
         ],
         rows=lambda: [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -63,7 +64,7 @@ def _curve_card(desk: Desk, scope: Scope, chosen: Chosen) -> tuple[Card, Chart |
     drawn = {name: found for name, found in _drawn(desk, scope, chosen).items() if len(found)}
     card = Card(
         key="retention-curve",
-        title=_("Share of customers who come back"),
+        title=_curve_finding(desk, grain, drawn),
         note=_("{mean} by {grain} since they began \N{MIDDLE DOT} bands hold 95 %").format(
             mean=_(MEANS[chosen.mean][0]), grain=grain
         ),
@@ -82,6 +83,19 @@ def _curve_card(desk: Desk, scope: Scope, chosen: Chosen) -> tuple[Card, Chart |
     lines = [_line(desk, name, found) for name, found in drawn.items()]
     alt = _("Retention by {grain}: {first}").format(grain=grain, first=lines[0].notes[0])
     return card, curves(lines, partial(show.axis, unit="rate"), lambda at: f"{at:g}", alt), ""
+
+
+def _curve_finding(desk: Desk, grain: str, drawn: Mapping[str, pl.DataFrame]) -> str:
+    """Where the two curves lie furthest apart."""
+    if len(drawn) == 2:
+        (a, first), (b, second) = drawn.items()
+        gap = (pl.col("rate") - pl.col("rate_right")).abs()
+        both = first.join(second, on="age").sort(gap, descending=True).head(1)
+        for age, x, y in both.select("age", "rate", "rate_right").iter_rows():
+            text = _("{a} and {b} lie furthest apart in {grain} {age}: {x} against {y}")
+            show = desk.show.percent
+            return text.format(a=a, b=b, grain=grain, age=age, x=show(x), y=show(y))
+    return _("Share of customers who come back")
 
 
 def _drawn(desk: Desk, scope: Scope, chosen: Chosen) -> dict[str, pl.DataFrame]:
@@ -130,7 +144,10 @@ def _side_by_side(desk: Desk, scope: Scope, chosen: Chosen) -> None:
     note = _("All cohorts together, the same customers counted twice; every period in the curve's table")
     with st.container(border=True, key="card-definitions", height="stretch"):
         st.html(markup.card_head(title, note))
-        markup.show_table(heads, [_pair(desk, row) for row in told.iter_rows(named=True)], title)
+        if told.is_empty():
+            markup.note(_("No cohort is large enough, or over for long enough, under either of them."))
+        else:
+            markup.show_table(heads, [_pair(desk, row) for row in told.iter_rows(named=True)], title)
         for name in dict.fromkeys(names):
             markup.note(f"{_(DEFINITIONS[name][0])}: {words(name)}.")
 

@@ -13,6 +13,7 @@ import streamlit as st
 from dashboard import movement_data as asked
 from dashboard.charts.layout import Chart
 from dashboard.charts.lifecycle import Layer, balance, flow
+from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.parts import markup, states
 from dashboard.parts.chart_card import Card, chart_card
@@ -26,6 +27,7 @@ from metrics.lifecycle import STATES
 from metrics.periods import Grain
 
 KEY: Final = "retention"
+ACTIVE: Final = ("new", "retained", "reactivated")
 NAMES: Final[Mapping[str, str]] = {
     "unborn": later("Not yet customers"),
     "new": later("New"),
@@ -166,7 +168,7 @@ def _flow(desk: Desk, scope: Scope) -> tuple[Card, Chart | None, str]:
     show = desk.show
     card = Card(
         key="flow",
-        title=_("From {before} to {now}").format(before=before, now=now),
+        title=_flow_finding(desk, moves, before, now),
         note=_("customers who changed state or were retained; everybody is in the table of this card"),
         definition={names[key]: _(WORDS[key]) for key in STATES if key in WORDS},
         columns=_matrix_columns(moves),
@@ -180,6 +182,20 @@ def _flow(desk: Desk, scope: Scope) -> tuple[Card, Chart | None, str]:
     if not moving:
         return card, None, _("Nobody moved between these two periods.")
     return card, flow(left, right, moving, partial(show.decimal, digits=0), card.title), ""
+
+
+def _flow_finding(desk: Desk, moves: Mapping[tuple[str, str], int], before: str, now: str) -> str:
+    """How many of those who were active are so again, and how many of the silent have come back."""
+    asked_ = sum(n for (state, _now), n in moves.items() if state in ACTIVE)
+    if not asked_:
+        return _("From {before} to {now}").format(before=before, now=now)
+    again, back = (
+        sum(n for (_before, state), n in moves.items() if state == reached)
+        for reached in ("retained", "reactivated")
+    )
+    number = partial(desk.show.decimal, digits=0)
+    text = _("{again} of the {n} active in {before} ordered again in {now}; {back} came back")
+    return text.format(again=number(again), n=number(asked_), before=before, now=now, back=number(back))
 
 
 def _reached(moves: Mapping[tuple[str, str], int]) -> list[str]:
@@ -211,16 +227,19 @@ def _judgement(desk: Desk, scope: Scope) -> None:
     seasonal = int(found["season"].is_not_null().sum())
     markup.section(_("When silence means lost"), _("Judged from each customer's own rhythm of ordering"))
     middle = found["lapse_days"].median()
+    if not isinstance(middle, float):
+        markup.note(_("Nobody has ordered on two days yet: no rhythm is known, and nobody is called lost."))
+        return
     text = _(
-        "{lost} of {n} customers are silent for longer than nine in ten of their own gaps, drawn towards "
-        "those of their channel; the limit is {days} days in the middle. {seasonal} buy in one season only "
-        "and are judged by it."
+        "Silent for longer than nine in ten of their own gaps, drawn towards those of their channel: {lost} "
+        "of {n}. The limit is {days} days in the middle; {seasonal} who buy in one season only are judged by "
+        "it."
     )
     markup.note(
         text.format(
             lost=show.decimal(lost, 0),
-            n=show.decimal(len(found), 0),
-            days=show.decimal(middle, 0) if isinstance(middle, float) else "?",
+            n=with_unit(len(found), "customers", show),
+            days=show.decimal(middle, 0),
             seasonal=show.decimal(seasonal, 0),
         )
     )

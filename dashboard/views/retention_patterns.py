@@ -91,6 +91,12 @@ def render(desk: Desk, scope: Scope) -> None:
 def _windows(desk: Desk) -> Windows | None:
     """The middle window that is chosen; at first the one in which most customers rose and then fell."""
     proposed = asked.busiest_windows(desk)
+    if desk.first_day >= desk.as_of:
+        text = _("No two days of orders lie up to {day}; one before and one after a window are needed.")
+        states.empty(
+            "date_range", _("Nothing to compare a window with"), text.format(day=desk.show.day(desk.as_of))
+        )
+        return None
     half_a_year = (desk.as_of - timedelta(days=167), desk.as_of - timedelta(days=84))
     first_day, last_day = proposed.during if proposed else half_a_year
     default = (max(first_day, desk.first_day), max(last_day, desk.first_day))
@@ -155,7 +161,7 @@ def _overview(desk: Desk, found: pl.DataFrame) -> Pattern:
         Column(_("Pattern")),
         Column(_("Customers"), "number"),
         Column(_("At stake"), "number"),
-        Column(""),
+        Column(_("Which is")),
     ]
     rows = []
     for name in PATTERNS:

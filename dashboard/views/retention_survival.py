@@ -145,6 +145,11 @@ def _from_one(values: pl.Series) -> NDArray[np.float64]:
     return np.concatenate([[1.0], values.to_numpy()])
 
 
+def _followed(part: pl.DataFrame) -> int:
+    """For how many days a curve follows anybody."""
+    return int(part["duration"].cast(pl.Int64).to_numpy().max(initial=0))
+
+
 def _size(part: pl.DataFrame) -> int:
     """How many lives a curve follows."""
     return int(part["at_risk"].cast(pl.Int64).to_numpy().max(initial=0))
@@ -164,14 +169,18 @@ def _curve_rows(desk: Desk, groups: Mapping[str, pl.DataFrame]) -> list[list[str
 def _finding(
     desk: Desk, event: Event, by: str | None, groups: Mapping[str, pl.DataFrame], test: Mapping[str, object]
 ) -> str:
-    """Which group waits longest, if the test tells them apart; else how many still wait after a year."""
-    at = {name: survival_at(part, DAYS[-1]) or 0.0 for name, part in groups.items()}
+    """Which group waits longest, if the test tells them apart; else how many still wait.
+
+    After a year, or as long as every group has been followed.
+    """
+    days = min(DAYS[-1], *(_followed(part) for part in groups.values()))
+    if not days:
+        return _("Nobody has been followed for a day yet")
+    at = {name: survival_at(part, days) or 0.0 for name, part in groups.items()}
     show = desk.show
     if by is None:
         share = show.percent(next(iter(at.values())))
-        return _("{what} after {days} days: {share}").format(
-            what=_(WITHOUT[event]), days=DAYS[-1], share=share
-        )
+        return _("{what} after {days} days: {share}").format(what=_(WITHOUT[event]), days=days, share=share)
     p_value = test.get("p_value")
     if not isinstance(p_value, float):
         return _("{what} by {attribute}").format(what=_(WITHOUT[event]), attribute=heading(by).lower())
@@ -182,7 +191,7 @@ def _finding(
     text = _("{what} after {days} days: {low} {a}, {high} {b} (log-rank p {p})")
     return text.format(
         what=_(WITHOUT[event]),
-        days=DAYS[-1],
+        days=days,
         low=low,
         a=show.percent(at[low]),
         high=high,
@@ -198,13 +207,12 @@ def _p(desk: Desk, p_value: float) -> str:
 def _milestones(desk: Desk, event: Event, by: str | None, groups: Mapping[str, pl.DataFrame]) -> None:
     """How many have met the event by some days, and when half have."""
     show = desk.show
-    heads = [Column(heading(by) if by else ""), Column(_("Customers"), "number")]
+    heads = [Column(heading(by) if by else _("Group")), Column(_("Customers"), "number")]
     heads += [Column(_("by day {n}").format(n=day), "number") for day in DAYS]
     heads.append(Column(_("Half by day"), "number"))
     rows = []
     for name, part in groups.items():
-        longest = float(part["duration"].max() or 0)  # type: ignore[arg-type]  # a number
-        met = [survival_at(part, day) if day <= longest else None for day in DAYS]
+        met = [survival_at(part, day) if day <= _followed(part) else None for day in DAYS]
         half = median_survival(part)
         rows.append(
             [

@@ -1,6 +1,7 @@
 """The retention page: its numbers against SQL, its controls, its cells, and what it says of odd data."""
 
 import re
+from functools import cache
 
 import duckdb
 import pytest
@@ -195,53 +196,122 @@ def test_the_back_test_is_shown(opened, texts):
     assert {"Falsely called lost", "90 days", "365 days"} <= set(said)
 
 
-SOURCES = """\
+ORDERS = """\
 sources:
   - {name: orders, table: order_lines, kind: csv, location: orders.csv, columns: {order_id: order,
       line_id: order, customer_id: who, ordered_at: day, net_amount: paid}}
+"""
+MORE = """\
   - {name: people, table: customers, kind: csv, location: people.csv,
       columns: {customer_id: who, joined_on: joined}}
   - {name: boxes, table: subscriptions, kind: csv, location: boxes.csv, columns: {subscription_id: box,
       customer_id: who, plan: plan, started_on: start, ended_on: stop, amount: paid, billing_period: billed}}
 """
+HEAD = "order,who,day,paid\n"
 ODD = {
-    "rapport.yaml": "name: Odd\ncurrency: EUR\n",
-    "sources.yaml": SOURCES,
-    "orders.csv": "order,who,day,paid\n1,ann,2024-05-01,10\n2,ann,2024-05-01,20\n",
-    "people.csv": "who,joined\nann,2024-06-01\nbob,2024-01-01\n",
-    "boxes.csv": (
-        "box,who,plan,start,stop,paid,billed\n"
-        "a,ann,S,2024-03-01,2024-02-01,5,month\n"
-        "b,bob,S,2024-01-01,,5,month\nc,bob,S,2024-02-01,,7,year\n"
-    ),
+    "impossible": {
+        "sources.yaml": ORDERS + MORE,
+        "orders.csv": HEAD + "1,ann,2024-05-01,10\n2,ann,2024-05-01,20\n",
+        "people.csv": "who,joined\nann,2024-06-01\nbob,2024-01-01\n",
+        "boxes.csv": (
+            "box,who,plan,start,stop,paid,billed\n"
+            "a,ann,S,2024-03-01,2024-02-01,5,month\n"
+            "b,bob,S,2024-01-01,,5,month\nc,bob,S,2024-02-01,,7,year\n"
+        ),
+    },
+    "one order": {"orders.csv": HEAD + "1,ann,2024-05-01,10\n"},
+    "one day": {"orders.csv": HEAD + "1,ann,2024-05-01,10\n2,bob,2024-05-01,10\n3,bob,2024-05-01,10\n"},
+    "one customer": {"orders.csv": HEAD + "1,ann,2024-03-01,10\n2,ann,2024-04-11,10\n3,ann,2024-05-31,10\n"},
+    "single ones": {
+        "orders.csv": HEAD
+        + "1,ann,2024-03-01,10\n2,bob,2024-04-01,10\n3,cid,2024-05-01,10\n4,ann,2024-05-31,5\n"
+    },
+    "as of before": {
+        "rapport.yaml": "as_of: 2020-01-31\n",
+        "orders.csv": HEAD + "1,ann,2024-05-01,10\n2,bob,2024-06-01,10\n",
+    },
 }
+ODD["clock change"] = {
+    "rapport.yaml": "timezone: Europe/Berlin\n",
+    "orders.csv": HEAD
+    + "1,ann,2024-03-31T21:30:00Z,10\n2,bob,2024-03-31T22:30:00Z,10\n"
+    + "3,ann,2024-04-07T21:59:00Z,5\n4,bob,2024-05-05T12:00:00Z,5\n",
+}
+SAID = [
+    ("impossible", "Cohorts", "1 customer ordered before the day of joining", "n = 1 customer"),
+    ("impossible", "Lifecycle", "more months of history are needed"),
+    ("impossible", "Survival", "A curve needs"),
+    (
+        "impossible",
+        "Contracts",
+        "1 contract ends on or before its first day",
+        "1 customer has several contracts",
+    ),
+    ("impossible", "Movements", "Nothing to compare"),
+    ("one order", "Cohorts", "1 of 1 cohorts have fewer than 5 customers", "n = 1 customer"),
+    ("one order", "Lifecycle", "Nobody has ordered on two days yet", "1 came or came back"),
+    ("one order", "Survival", "Nobody has been followed for a day yet", "n = 1 customer"),
+    ("one order", "Contracts", "No source gives subscriptions"),
+    ("one order", "Movements", "No two days of orders lie up to May 1, 2024"),
+    ("one day", "Cohorts", "No period after the first is over yet", "n = 2 customers"),
+    ("one day", "Lifecycle", "Nobody has ordered on two days yet", "2 came or came back"),
+    ("one day", "Movements", "No two days of orders lie up to May 1, 2024"),
+    ("one customer", "Cohorts", "No cohort is large enough", "n = 1 customer"),
+    ("one customer", "Lifecycle", "1 of the 1 active in Apr 2024 ordered again in May 2024"),
+    ("one customer", "Survival", "Share without a second order after 41 days: 0.0", "n = 1 customer"),
+    ("single ones", "Cohorts", "3 of 3 cohorts have fewer than 5 customers", "n = 3 customers"),
+    ("as of before", "Cohorts", "2 order lines lie after the as-of day, Jan 31, 2020", "No customers yet"),
+    ("as of before", "Lifecycle", "and are not counted; the first is of May 1, 2024", "No orders in these"),
+    ("as of before", "Survival", "No lives to follow"),
+    ("as of before", "Movements", "No two days of orders lie up to Jan 31, 2020"),
+]
 
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory, rapport):
-    """A customer whose orders are all of one day, before she joined; contracts that cannot be, or overlap."""
-    folder = tmp_path_factory.mktemp("odd")
-    for name, text in ODD.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    done = rapport("refresh", "--project", folder)
-    assert done.code == 0, done.err
-    return folder
+    """Makes and loads an odd project, once."""
+
+    @cache
+    def loaded(name):
+        folder = tmp_path_factory.mktemp("odd")
+        files = {"sources.yaml": ORDERS, "rapport.yaml": "", **ODD[name]}
+        files["rapport.yaml"] += "name: Odd\ncurrency: EUR\n"
+        for file, text in files.items():
+            (folder / file).write_text(text, encoding="utf-8")
+        done = rapport("refresh", "--project", folder)
+        assert done.code == 0, done.err
+        return folder
+
+    return loaded
 
 
-@pytest.mark.parametrize(
-    ("section", "words"),
-    [
-        ("Cohorts", "1 customers ordered before the day on which they joined"),
-        ("Lifecycle", "more months of history are needed"),
-        ("Survival", "A curve needs"),
-        ("Contracts", "1 contracts end on or before their first day"),
-        ("Contracts", "1 customers have several contracts at once"),
-        ("Movements", "Nothing to compare"),
-    ],
-)
-def test_odd_data_have_a_word(open_page, texts, odd, section, words):
-    page = open_page("retention", project=odd, **{"retention.section": section})
+@pytest.mark.parametrize(("project", "section", *"ab"), [(*each, "")[:4] for each in SAID])
+def test_odd_data_have_a_word_and_are_counted(open_page, texts, odd, project, section, a, b):
+    page = open_page("retention", project=odd(project), **{"retention.section": section})
     said = " ".join(texts(page))
     assert not page.exception
     assert "Something went wrong here" not in said
-    assert words in said
+    assert a in said
+    assert b in said
+
+
+def test_the_night_in_which_the_clock_changes(open_page, texts, odd):
+    """Berlin, 31 March 2024: Sunday 23:30 is of the week that ends, Monday 0:30 of the one that begins.
+
+    In UTC both are of the Sunday. A week later the first is back one minute before Sunday ends.
+    """
+    page = open_page("retention", project=odd("clock change"), grain="Week")
+    box = select(page, "cell")
+    assert [text for text in box.options if text.endswith("week 0")] == [
+        "Week of Mar 25, 2024, week 0",
+        "Week of Apr 1, 2024, week 0",
+    ]
+    counts = []
+    for name in (
+        "Week of Mar 25, 2024, week 1",
+        "Week of Mar 25, 2024, week 2",
+        "Week of Apr 1, 2024, week 4",
+    ):
+        page = select(page, "cell").select_index(box.options.index(name)).run()
+        counts.append(cell_counts(texts, page))
+    assert counts == [(1, 1), (0, 1), (1, 1)]

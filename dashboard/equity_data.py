@@ -146,7 +146,8 @@ def _channels(chosen: Marts, found: Year, discount: float) -> pl.DataFrame:
     end, start = year_ends(found.ends_on, 1)
     named = segments(chosen, CHANNEL).rename({"segment": CHANNEL})
     members = named.join(found.people.select("customer"), on="customer", how="semi")
-    margins = margins_of_won(chosen.frame("orders"), members, start, end)
+    orders = chosen.columns("orders", "customer", "ordered_on", "first_orders", "margin")
+    margins = margins_of_won(orders, members, start, end)
     won = margins.unique(CHANNEL).select(
         CHANNEL,
         "customers",
@@ -162,7 +163,8 @@ def recency(desk: Desk, scope: Scope) -> pl.DataFrame:
     at, whole = ends_on(desk, scope), marts(desk, scope)
 
     def made() -> pl.DataFrame:
-        orders = whole.frame("orders").filter(pl.col("orders") > 0, pl.col("customer").is_not_null())
+        rows = whole.columns("orders", "customer", "ordered_on", "orders", "margin")
+        orders = rows.filter(pl.col("orders") > 0, pl.col("customer").is_not_null())
         if whole.mask is not None:
             orders = orders.filter(whole.mask.gather(orders["customer"]))
         return recency_rates(orders, at)

@@ -18,7 +18,7 @@ from metrics.frames import Marts
 from metrics.lifetime.candidates import fits
 from metrics.lifetime.fitting import Fit
 from metrics.lifetime.historic import historic_value, lacking, with_costs
-from metrics.lifetime.history import compress, times
+from metrics.lifetime.history import UNTIL, compress, times
 from metrics.lifetime.model import PurchaseModel
 from metrics.lifetime.movement import value_changes
 from metrics.lifetime.outlook import Outlook, buyers
@@ -125,7 +125,7 @@ def _changes(desk: Desk, scope: Scope, horizon: Horizon) -> pl.DataFrame:
     found, chosen = outlook(desk, scope), marts_of(desk, scope)
     assert found.purchases is not None
     assert found.purchases.model is not None
-    orders = chosen.frame("orders").filter(pl.col("customer").is_not_null())
+    orders = chosen.columns("orders", *UNTIL).drop_nulls("customer")
     if chosen.mask is not None:
         orders = orders.filter(chosen.mask.gather(orders["customer"]))
     since = found.as_of - timedelta(days=SINCE)
@@ -294,7 +294,8 @@ def _covered(frame: pl.DataFrame, fit: Fit[PurchaseModel], terms: Terms) -> Esti
 
 def orders_of(marts: Marts) -> pl.DataFrame:
     """Orders of the chosen customers, returns that stand alone left out."""
-    rows = marts.frame("orders").filter(pl.col("orders") > 0, pl.col("customer").is_not_null())
+    some = marts.columns("orders", *UNTIL)
+    rows = some.filter(pl.col("orders") > 0, pl.col("customer").is_not_null())
     if marts.mask is None:
         return rows
     return rows.join(buyers(marts).select("customer"), on="customer", how="semi")

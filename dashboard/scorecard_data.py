@@ -114,15 +114,15 @@ def _peers(desk: Desk, rows: pl.DataFrame, other: str | None) -> pl.DataFrame:
 
 def _earlier(desk: Desk, marts: Marts, chosen: Plan, members: pl.DataFrame, at: date) -> pl.DataFrame:
     """The drivers of years that ended at the end of earlier quarters, as far as the data go back."""
-    wanted = {each.driver for each in chosen.drivers if each.basis == "own_best"}
+    wanted = sorted({each.driver for each in chosen.drivers if each.basis == "own_best"})
     parts = [pl.DataFrame(schema=MEASURED | {"ends_on": pl.Date()})]
     for back in range(chosen.periods if wanted else 0):
         end = months_after(at, -3 * back)
         if desk.first_day - timedelta(days=1) > year_ends(end)[2]:
             break
-        rows = driver_rows(marts, end, chosen).join(members, on="customer")
-        parts.append(measured(rows).with_columns(ends_on=pl.lit(end, pl.Date())))
-    return pl.concat(parts).filter(pl.col("driver").is_in(sorted(wanted)))
+        rows = driver_rows(marts, end, chosen, wanted).join(members, on="customer")
+        parts.append(measured(rows, drivers=wanted).with_columns(ends_on=pl.lit(end, pl.Date())))
+    return pl.concat(parts)
 
 
 def table(chosen: Plan, found: Facts) -> pl.DataFrame:

@@ -29,7 +29,7 @@ def equity_year(marts: Marts, at: date) -> Year:
     chosen = tuple(marts.selection.attributes.get(CHANNEL, ()))
     own = _channel_costs(marts, at, chosen) if chosen else None
     spent = costs(_spending(marts), everybody, at) if own is None else own
-    first = marts.kept("first order", lambda: marts.frame("orders")["ordered_on"].min())
+    first = marts.kept("first order", lambda: marts.columns("orders", "ordered_on")["ordered_on"].min())
     return Year(people, at, first if isinstance(first, date) else at, spent, _has_cost(marts))
 
 
@@ -63,9 +63,7 @@ def contribution(marts: Marts, year: Year) -> pl.DataFrame:
 
 def _everybody(marts: Marts, at: date) -> pl.DataFrame:
     wanted = ("customer", "ordered_on", "orders", "first_orders", "net_amount", "margin")
-    return marts.kept(
-        ("customer years", at), lambda: customer_years(marts.frame("orders").select(wanted), at)
-    )
+    return marts.kept(("customer years", at), lambda: customer_years(marts.columns("orders", *wanted), at))
 
 
 def _channel_costs(marts: Marts, at: date, channels: tuple[str, ...]) -> Costs | None:

@@ -104,6 +104,15 @@ class Marts:
             self.opened[key] = held = held.hstack(loaded) if held.columns else loaded
         return held.select(column for column in has if column in columns)
 
+    def columns(self, name: str, *columns: str) -> pl.DataFrame:
+        """Columns of a whole mart, amounts as decimals; those it does not have are left out.
+
+        Raises Missing when no source gives the mart.
+        """
+        found = self.in_units(name, columns)
+        money = [column for column in found.columns if column in MONEY_COLUMNS]
+        return found.with_columns(amounts(pl.col(column)) for column in money)
+
     def kept(self, question: object, make: Callable[[], T]) -> T:
         """The answer to a question about these marts, made once and kept for a while."""
         found: T = self.answers.get(self._asked(question), _UNASKED)

@@ -22,7 +22,8 @@ def fitted_link(marts: Marts, plan: Plan) -> Link | Reason:
     """
     if plan.satisfaction is None or "answers" not in marts.frames:
         return Reason("not_asked", "no source gives answers about satisfaction")
-    orders = marts.frame("orders").filter(pl.col("orders") > 0)
+    bought = marts.columns("orders", "customer", "ordered_on", "orders", "net_amount")
+    orders = bought.filter(pl.col("orders") > 0)
     rows = followed(_responses(marts, plan), orders, YEAR_DAYS, marts.as_of, scores=(SCORE,))
     found = linked(rows, (SCORE,))
     if isinstance(found, Reason):

@@ -14,7 +14,7 @@ from metrics.equity_years import equity_year
 from metrics.frames import Marts
 from metrics.lifetime.candidates import CONTINUOUS
 from metrics.lifetime.fitting import Fit
-from metrics.lifetime.history import summary_until
+from metrics.lifetime.history import UNTIL, summary_until
 from metrics.lifetime.model import PurchaseModel
 from metrics.lifetime.outlook import Outlook, outlook
 from metrics.lifetime.uncertainty import segment_intervals
@@ -147,7 +147,7 @@ def _predicting(definition: LifetimeValue | PAlive, marts: Marts, day: date) -> 
 
 
 def _outlook_on(marts: Marts, day: date) -> Outlook:
-    people = summary_until(marts.frame("orders"), day)
+    people = summary_until(marts.columns("orders", *UNTIL), day)
     if marts.mask is not None:
         people = people.filter(marts.mask.gather(people["customer"]))
     return Outlook.of(people, day)

@@ -18,8 +18,8 @@ from dashboard.sheet import Picture, Table
 from dashboard.snapshots.content import Content, Manifest, PageSheet
 from dashboard.text import gettext as _
 
-MOST_ROWS: Final = 1_000_000
-"""Rows that a worksheet holds; what is beyond is counted below the table."""
+MOST_ROWS: Final = 10_000
+"""Rows of a list in the workbook, which people scroll; how many more the Parquet file has is said."""
 _BAD: Final = re.compile(r"[\[\]:*?/\\']")
 
 

@@ -88,6 +88,10 @@ def history_of_customers(customers: pl.DataFrame, as_of: date) -> pl.DataFrame:
     )
 
 
+UNTIL: Final = ("customer", "ordered_on", "orders", "order_days", "net_amount", "margin")
+"""What `summary_until` takes of orders."""
+
+
 def summary_until(orders: pl.DataFrame, day: date) -> pl.DataFrame:
     """What `history_of_customers` takes, out of rows of orders until the end of a day; sorted by customer.
 

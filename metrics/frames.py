@@ -105,13 +105,9 @@ class Marts:
         return held.select(column for column in has if column in columns)
 
     def columns(self, name: str, *columns: str) -> pl.DataFrame:
-        """Columns of a whole mart, amounts as decimals; those it does not have are left out.
-
-        Raises Missing when no source gives the mart.
-        """
+        """Columns of a whole mart, amounts as decimals; see `in_units`."""
         found = self.in_units(name, columns)
-        money = [column for column in found.columns if column in MONEY_COLUMNS]
-        return found.with_columns(amounts(pl.col(column)) for column in money)
+        return found.with_columns(amounts(pl.col(each)) for each in found.columns if each in MONEY_COLUMNS)
 
     def kept(self, question: object, make: Callable[[], T]) -> T:
         """The answer to a question about these marts, made once and kept for a while."""

@@ -130,8 +130,7 @@ class Marts:
 
     def _lazy(self, name: str) -> pl.LazyFrame:
         if name not in self.frames:
-            table = _TABLES.get(name, "order_lines")
-            fault = f"no source gives `{table}`"
+            fault = f"no source gives `{_TABLES.get(name, 'order_lines')}`"
             raise Missing(fault)
         return self.frames[name].lazy()
 

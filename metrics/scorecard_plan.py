@@ -22,7 +22,7 @@ Driver = Literal[
 ]
 Basis = Literal["best_quartile", "own_best", "manual", "external"]
 DRIVER_NAMES: Final[tuple[Driver, ...]] = get_args(Driver)
-_GIVEN: Final = ("manual", "external")
+GIVEN: Final = ("manual", "external")
 
 
 class DriverPlan(Strict):
@@ -50,7 +50,7 @@ class DriverPlan(Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> "DriverPlan":
-        if (self.target is None) == (self.basis in _GIVEN):
+        if (self.target is None) == (self.basis in GIVEN):
             fault = f"the basis `{self.basis}` {'needs' if self.target is None else 'takes no'} target"
             remedy = "Write `target:`" if self.target is None else "Remove `target`, or write `basis: manual`"
             raise Fault(fault, remedy, at=("basis",) if self.target is None else ("target",))

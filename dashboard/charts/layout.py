@@ -30,12 +30,26 @@ CONFIG: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A Plotly figure as a plain dict, with the sentence that says what it shows."""
+    """A Plotly figure as a plain dict, with the sentence that says what it shows.
+
+    `keys` are names with their colours, set above the chart as words that wrap: on a phone Plotly's own
+    legend, which paper has, would take a row for each.
+    """
 
     figure: dict[str, Any]
     alt: str
     height: int
     config: dict[str, Any] = field(default_factory=lambda: dict(CONFIG))
+    keys: Sequence[tuple[str, str]] = ()
+
+    @property
+    def on_screen(self) -> dict[str, Any]:
+        """The figure without the legend that the keys stand for."""
+        return (
+            self.figure | {"layout": self.figure["layout"] | {"showlegend": False}}
+            if self.keys
+            else self.figure
+        )
 
 
 def layout(height: int, *, left: int = 8, right: int = 8, top: int = 8, bottom: int = 28) -> dict[str, Any]:

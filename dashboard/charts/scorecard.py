@@ -19,7 +19,10 @@ NAMED: Final = 5
 
 @dataclass(frozen=True)
 class Move:
-    """One bubble: feasibility (0 to 1), what is to be expected, customers, driver, name and tooltip."""
+    """One bubble: feasibility (0 to 1), what is to be expected, customers, driver, name and tooltip.
+
+    `lines` are the two lines that name it in the chart: its driver and its segment.
+    """
 
     feasible: float
     expected: float
@@ -27,15 +30,16 @@ class Move:
     driver: str
     name: str
     note: str
+    lines: tuple[str, str]
 
 
 def priorities(
-    moves: Sequence[Move], names: Mapping[str, str], show: Show, percent: Show, alt: str, *, height: int = 496
+    moves: Sequence[Move], names: Mapping[str, str], show: Show, percent: Show, alt: str, *, height: int = 400
 ) -> Chart:
     """Moves by feasibility and expected value; size is customers, colour the driver; the best are named."""
     values = [move.expected for move in moves]
     scale = value_ticks(min(0.0, *values), max(values), show)
-    frame = layout(height, left=label_room(scale["ticktext"]), right=12, top=24, bottom=160)
+    frame = layout(height, left=label_room(scale["ticktext"]), right=12, top=24, bottom=40)
     frame |= POINTED
     span = scale["range"][1] - scale["range"][0]
     frame["yaxis"] |= scale | {"range": [scale["range"][0] - 0.06 * span, scale["range"][1] + 0.12 * span]}
@@ -53,21 +57,12 @@ def priorities(
     traces = [
         _bubbles(moves, driver, colour_of(names, driver), most) | {"name": names[driver]} for driver in names
     ]
-    frame["annotations"] = _labels(moves)
+    frame["annotations"] = _labels(moves, low + 0.6 * (high - low))
     frame["showlegend"] = True
-    frame["legend"] = {
-        "orientation": "h",
-        "x": 0,
-        "xanchor": "left",
-        "y": -0.1,
-        "yanchor": "top",
-        "font": {"size": 11},
-        "entrywidth": 104,
-        "itemclick": False,
-        "itemdoubleclick": False,
-        "itemsizing": "constant",
-    }
-    return Chart({"data": [trace for trace in traces if len(trace["x"])], "layout": frame}, alt, height)
+    frame["legend"] = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.1, "yanchor": "top"}
+    drawn = [trace for trace in traces if len(trace["x"])]
+    keys = [(str(trace["name"]), str(trace["marker"]["color"])) for trace in drawn]
+    return Chart({"data": drawn, "layout": frame}, alt, height, keys=keys)
 
 
 def colour_of(names: Mapping[str, str], driver: str) -> str:
@@ -103,29 +98,35 @@ def _cross(x: float, y: float) -> list[dict[str, Any]]:
     ]
 
 
-def _labels(moves: Sequence[Move]) -> list[dict[str, Any]]:
-    """The names of the best moves beside their bubbles, further apart than a line is high."""
+def _labels(moves: Sequence[Move], turn: float) -> list[dict[str, Any]]:
+    """The names of the best moves beside their bubbles, further apart than two lines are high.
+
+    From `turn` on they stand to the left of their bubbles, where there is room.
+    """
     best = sorted(moves, key=lambda move: -move.expected)[:NAMED]
     span = (max(move.expected for move in moves) - min(0.0, *(move.expected for move in moves))) or 1.0
-    labels: list[dict[str, Any]] = []
-    taken: list[tuple[float, float]] = []
+    taken: list[Move] = []
     for move in best:
-        near = any(abs(move.expected - y) < 0.055 * span and abs(move.feasible - x) < 0.16 for x, y in taken)
-        if near:
-            continue
-        taken.append((move.feasible, move.expected))
-        labels.append(
-            {
-                "x": move.feasible,
-                "y": move.expected,
-                "text": escape(clipped([move.name], 32)[0]),
-                "showarrow": False,
-                "xanchor": "left",
-                "xshift": 16,
-                "font": {"size": 11.5, "color": QUIET},
-            }
+        near = (
+            abs(move.expected - each.expected) < 0.12 * span and abs(move.feasible - each.feasible) < 0.16
+            for each in taken
         )
-    return labels
+        if not any(near):
+            taken.append(move)
+    return [_label(move, before=move.feasible > turn) for move in taken]
+
+
+def _label(move: Move, *, before: bool) -> dict[str, Any]:
+    return {
+        "x": move.feasible,
+        "y": move.expected,
+        "text": "<br>".join(escape(line) for line in clipped(move.lines, 22)),
+        "showarrow": False,
+        "align": "right" if before else "left",
+        "xanchor": "right" if before else "left",
+        "xshift": -20 if before else 20,
+        "font": {"size": 11.5, "color": QUIET},
+    }
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from plotly.basedatatypes import BaseFigure
 from dashboard import sheet
 from dashboard.charts.layout import Chart
 from dashboard.parts import downloads
-from dashboard.parts.markup import Column, facts, table
+from dashboard.parts.markup import Column, facts, keys, table
 from dashboard.text import gettext as _
 
 
@@ -73,8 +73,10 @@ def chart_card(
         elif chart is None:
             st.html(f'<div class="state"><p>{escape(otherwise)}</p></div>')
         else:
+            if chart.keys:
+                st.html(keys(chart.keys))
             st.plotly_chart(
-                ReadyFigure(chart.figure),
+                ReadyFigure(chart.on_screen),
                 height="stretch",
                 theme="streamlit",
                 key=f"chart-{card.key}",

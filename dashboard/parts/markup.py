@@ -70,6 +70,15 @@ def marked(text: str) -> str:
     )
 
 
+def keys(named: Sequence[tuple[str, str]]) -> str:
+    """What each colour of a chart stands for: names with colours, as words that wrap."""
+    items = (
+        f'<li><i style="background:{escape(colour, quote=True)}"></i>{escape(name)}</li>'
+        for name, colour in named
+    )
+    return f'<ul class="keys">{"".join(items)}</ul>'
+
+
 def facts(pairs: Mapping[str, str], *, code: Iterable[str] = ()) -> str:
     """A definition list; the names in `code` hold formulas."""
     formulas = set(code)

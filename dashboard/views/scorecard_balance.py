@@ -15,12 +15,9 @@ from dashboard.parts.markup import Column
 from dashboard.parts.matrices import show_matrix
 from dashboard.state import Scope
 from dashboard.text import gettext as _
-from dashboard.text import later
 from dashboard.views import scorecard_words as words
 from dashboard.views.scorecard_words import Shown
 from metrics.scorecard_targets import balance
-
-TAGS = {"hard": later("hard"), "soft": later("soft")}
 
 
 def render(desk: Desk, scope: Scope, shown: Shown) -> None:
@@ -92,7 +89,7 @@ def _drivers(desk: Desk, shown: Shown) -> None:
     rows = [
         [
             each.label,
-            _(TAGS[each.tag]),
+            _(words.TAGS[each.tag]),
             desk.show.percent(each.weight, 0),
             desk.show.change(shares.get(each.driver), "money") if each.driver in known else _("n/a"),
             _effect(desk, shown, each.driver),

@@ -35,9 +35,9 @@ ALL: Final = "scorecard.all"
 
 
 def render(desk: Desk, scope: Scope, shown: Shown) -> None:
-    """The figures, the three best moves, waterfall and quadrant, the table."""
-    _figures(desk, shown)
+    """The three best moves, since they are the answer; the figures, waterfall and quadrant, the table."""
     _first(desk, shown)
+    _figures(desk, shown)
     left, right = st.columns(2)
     with left:
         chart_card(*_waterfall(desk, shown))
@@ -235,7 +235,8 @@ def _bubble(desk: Desk, shown: Shown, row: words.Row, names: Mapping[str, str]) 
     driver = row["driver"] if row["driver"] in names else OTHER
     note = f"{words.name(shown, row)}: {words.goal(desk, row)}, {desk.show.money(row['expected'])}"
     feasible = row["probability"] * row["achievable"]
-    return Move(feasible, row["expected"], row["customers"], driver, words.name(shown, row), note)
+    lines = (words.label(shown, row["driver"]), str(row["segment"]))
+    return Move(feasible, row["expected"], row["customers"], driver, words.name(shown, row), note, lines)
 
 
 def whole_table(desk: Desk, shown: Shown, segment: str | None = None) -> None:

@@ -45,6 +45,28 @@ SURENESS: Final[Mapping[str, str]] = {
     "medium": later("medium"),
     "low": later("low"),
 }
+TAGS: Final[Mapping[str, str]] = {"hard": later("hard"), "soft": later("soft")}
+KEYS: Final[Mapping[str, str]] = {
+    "label": later("Name"),
+    "tag": later("Kind"),
+    "basis": later("Basis"),
+    "target": later("Own target"),
+    "source": later("Source"),
+    "achievable": later("Can be closed"),
+    "probability": later("Chance"),
+    "cost": later("Cost"),
+    "cost_per_customer": later("Cost a customer"),
+    "weight": later("Weight"),
+    "amber": later("Amber below"),
+    "red": later("Red below"),
+    "discount_rate": later("Discount rate a year"),
+    "acquisition_periods": later("Years of new customers"),
+    "periods": later("Quarters of own best"),
+    "peers": later("Peers by"),
+    "referral": later("Referred"),
+    "satisfaction": later("Satisfaction asked as"),
+}
+"""What `scorecard.yaml` may say, by key."""
 Row = Mapping[str, Any]
 
 
@@ -62,6 +84,28 @@ class Shown:
     def moves(self) -> pl.DataFrame:
         """What has a gap and a value in money, best first."""
         return self.table.filter(pl.col("open"), pl.col("expected").is_not_null())
+
+
+def key(name: str) -> str:
+    """A key of `scorecard.yaml` in words."""
+    return _(KEYS[name]) if name in KEYS else name
+
+
+def said(value: object) -> str:
+    """What a key says, in words."""
+    match value:
+        case None | "":
+            return MISSING
+        case float():
+            return f"{value:g}"
+        case {"attribute": attribute, "value": held}:
+            return f"{attribute}: {held}"
+        case {"item": item, "instrument": instrument}:
+            return f"{instrument}: {item}" if instrument else str(item)
+        case str() if value in {**BASES, **TAGS}:
+            return _({**BASES, **TAGS}[value])
+        case _:
+            return str(value)
 
 
 def label(shown: Shown, driver: str) -> str:

@@ -1,5 +1,6 @@
 """The scorecard page: its sections, both kinds of segments, what-if, broken plans, SQL."""
 
+import json
 import re
 import shutil
 from decimal import Decimal
@@ -12,6 +13,7 @@ from connectors.store import Store
 from dashboard import scorecard_data as asked
 from dashboard.scorecard_data import Split
 from dashboard.scorecard_files import as_yaml, scorecard_plan, shipped_plan
+from metrics.scorecard_changes import changed
 
 SECTIONS = ("priorities", "segment", "balance", "flow", "what_if")
 
@@ -110,17 +112,73 @@ def test_the_flow_adds_up_to_the_cent(opened):
         assert totals[item] == whole[item]
 
 
+def linked(*changes):
+    """A what-if as a link carries it."""
+    return {"scorecard.if": [json.dumps(each) for each in changes]}
+
+
+def best(said):
+    """The expected value of the best move."""
+    return next(text for text in said if re.fullmatch(r"\+\$[\d,.]+", text))
+
+
 def test_what_if_changes_every_section_and_can_be_left(opened, texts):
-    page = opened("priorities")
-    before = texts(page)
-    edits = {name: {"probability": 1.0, "achievable": 1.0} for name in shipped_plan().by_driver}
-    page.session_state["scorecard.edits"] = edits
-    page = page.run()
-    said = texts(page)
-    assert any(text.startswith("What if:") for text in said)
-    first, then = (next(t for t in each if re.fullmatch(r"\+\$[\d,.]+", t)) for each in (before, said))
-    assert first != then
+    before = texts(opened("priorities"))
+    sure = [(name, key, 1.0) for name in shipped_plan().by_driver for key in ("probability", "achievable")]
+    page = opened("priorities", **linked(*sure))
+    for section in SECTIONS:
+        page = page.get_by_key("scorecard.section").set_value(section).run()
+        assert any(text.startswith("What if:") for text in texts(page)), section
+        assert len(page.query_params["scorecard.if"]) == len(sure)
+    page = page.get_by_key("scorecard.section").set_value("priorities").run()
+    assert best(texts(page)) != best(before)
     page = page.button(key="scorecard.reset").click().run()
+    assert not any(text.startswith("What if:") for text in texts(page))
+    assert best(texts(page)) == best(before)
+    assert "scorecard.if" not in page.query_params
+
+
+def test_a_what_if_of_one_segment_changes_its_rows_alone(opened, texts):
+    desk, scope = visit(opened())
+    plan = shipped_plan()
+    found = asked.facts(desk, scope, Split("channel"), plan)
+    said = {("web", "retention", "target"): 0.9, ("web", "retention", "cost"): 777.0}
+    rows = asked.table(changed(plan, said)[0], found).filter(pl.col("driver") == "retention")
+    written = asked.table(plan, found).filter(pl.col("driver") == "retention")
+    ours = rows.row(by_predicate=pl.col("segment") == "web", named=True)
+    assert (ours["target"], ours["cost"], ours["basis"]) == (0.9, 777.0, "manual")
+    others = [
+        each.filter(pl.col("segment") != "web").sort("segment").drop("rank") for each in (rows, written)
+    ]
+    assert others[0].equals(others[1])
+    page = opened("what_if", **linked(("web", "retention", "cost", 777.0)))
+    assert "web, Retention" in texts(page)
+    assert not page.exception
+
+
+def test_what_is_measured_can_be_changed_and_is_measured_anew(opened, texts):
+    page = opened("what_if")
+    for name, value in (("discount_rate", 0.25), ("periods", 3), ("acquisition_periods", 0)):
+        page = page.number_input(key=f"scorecard.edit.{name}.0").set_value(value).run()
+    page = page.selectbox(key="scorecard.edit.peers.0").set_value("region").run()
+    page = page.selectbox(key="scorecard.edit.referral.0").set_value("").run()
+    page = page.selectbox(key="scorecard.edit.satisfaction.0").set_value("").run()
+    assert not page.exception
+    said = " ".join(texts(page))
+    for words in ("Discount rate a year 0.1 0.25", "Quarters of own best 8 3", "Years of new customers 1 0"):
+        assert words in said
+    for words in ("Peers by \N{EN DASH} region", "Referred channel: referral \N{EN DASH}"):
+        assert words in said
+    assert len(page.query_params["scorecard.if"]) == 6
+
+
+def test_a_what_if_that_cannot_be_is_told_and_left_as_written(opened, texts):
+    page = opened("what_if", **linked(("retention", "red", 0.99), ("retention", "weight", 0.5)))
+    said = " ".join(texts(page))
+    assert "red begins at 0.99" in said
+    page = opened("what_if", **linked(("retention", "weight", 0.5)))
+    assert "The weights sum to 1.30" in " ".join(texts(page))
+    page = opened("what_if", **linked("nonsense", ["a"], ["retention", "colour", 1]))
     assert not any(text.startswith("What if:") for text in texts(page))
 
 
@@ -133,8 +191,11 @@ def test_a_project_overrides_drivers_by_name(tmp_path):
     assert not found.problems
     assert found.plan.by_driver["retention"].target == 0.6
     assert found.plan.by_driver["categories"] == shipped_plan().by_driver["categories"]
-    (tmp_path / "scorecard.yaml").write_text(as_yaml(found.plan))
-    assert scorecard_plan(tmp_path).plan == found.plan
+    other = {("discount_rate",): 0.2, ("retention", "cost"): 9.0, ("web", "margin_rate", "probability"): 0.1}
+    plan, faults = changed(found.plan, other)
+    assert not faults
+    (tmp_path / "scorecard.yaml").write_text(as_yaml(plan))
+    assert scorecard_plan(tmp_path).plan == plan
 
 
 @pytest.mark.parametrize(

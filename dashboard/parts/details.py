@@ -28,9 +28,10 @@ from dashboard.tiles import Tile, tone
 from metrics.counted import counted
 from metrics.definitions import Measure, Metric, PeriodRetention, Ratio
 from metrics.frames import CATEGORY
-from metrics.selection import Missing
+from metrics.selection import SEGMENT, Missing
 
 MOST_PARTS: Final = 8
+MOST_SEGMENTS: Final = 12
 WIDTH: Final = 760
 
 
@@ -74,18 +75,19 @@ def _facts(desk: Desk, scope: Scope, tile: Tile) -> str:
 
 
 def _what_moved_it(desk: Desk, scope: Scope, tile: Tile) -> None:
-    section(_("What moved it"), _("The effects of the parts add up to the change"))
-    if tile.reference is None or tile.figure.shown is None:
+    key, choices = f"details.{tile.name}.by", _splits(desk)
+    overlap = st.session_state.get(key, choices[0] if choices else None) == SEGMENT
+    section(_("What moved it"), _apart(overlap=overlap))
+    if tile.reference is None or tile.figure.shown is None or not choices:
         note(_("There is no earlier figure to compare with."))
         return
-    choices = [*desk.attributes, *([CATEGORY] if desk.categories else [])]
     by = st.segmented_control(
         _("Split by"),
         choices,
         default=choices[0],
         required=True,
         format_func=heading,
-        key=f"details.{tile.name}.by",
+        key=key,
         label_visibility="collapsed",
     )
     try:
@@ -96,11 +98,26 @@ def _what_moved_it(desk: Desk, scope: Scope, tile: Tile) -> None:
     _effects(desk, scope, tile, found, by or choices[0])
 
 
+def _apart(*, overlap: bool) -> str:
+    if overlap:
+        return _("Who belongs as of now against everybody else; segments may overlap and do not add up")
+    return _("The effects of the parts add up to the change")
+
+
+def _splits(desk: Desk) -> list[str]:
+    """What a change can be split by: attributes, categories, segments."""
+    segments = [SEGMENT] if desk.segments.book.rules else []
+    return [*desk.attributes, *([CATEGORY] if desk.categories else []), *segments]
+
+
 def _effects(desk: Desk, scope: Scope, tile: Tile, found: pl.DataFrame, by: str) -> None:
     metric, show, read = desk.metric(tile.name), desk.show, desk.read
-    parts = [_part(metric, row, show) for row in _largest(found).iter_rows(named=True)]
-    change = float(found["effect"].sum())
-    before = show.value(None if tile.reference is None else _reference(desk, scope, tile), metric.style)
+    moved = found.filter((pl.col("n_current") + pl.col("n_reference") > 0) | (pl.col("effect") != 0))
+    largest = _segments(desk, moved) if by == SEGMENT else _largest(moved)
+    parts = [_part(metric, row, show) for row in largest.iter_rows(named=True)]
+    reference = _reference(desk, scope, tile)
+    change = float(tile.figure.shown or 0) - (reference or 0.0)
+    before = show.value(reference, metric.style)
     total = Effect(_("Change"), before, tile.value, show.change(change, metric.style), change, "")
     heads = (
         heading(by),
@@ -130,7 +147,6 @@ def _part(metric: Metric, row: dict[str, object], show: Formatter) -> Effect:
 
 def _largest(found: pl.DataFrame) -> pl.DataFrame:
     """The parts with the largest effects, the others as one row without figures of its own."""
-    found = found.filter((pl.col("n_current") + pl.col("n_reference") > 0) | (pl.col("effect") != 0))
     if len(found) <= MOST_PARTS:
         return found
     rest = found.slice(MOST_PARTS - 1)
@@ -139,6 +155,11 @@ def _largest(found: pl.DataFrame) -> pl.DataFrame:
         schema={"by": pl.String, "effect": found.schema["effect"]},
     )
     return pl.concat([found.head(MOST_PARTS - 1), row], how="diagonal")
+
+
+def _segments(desk: Desk, found: pl.DataFrame) -> pl.DataFrame:
+    """The segments with the largest effects, by their labels."""
+    return found.head(MOST_SEGMENTS).with_columns(pl.col("by").replace(desk.segments.book.labels))
 
 
 def _who(desk: Desk, scope: Scope, tile: Tile) -> None:

@@ -175,7 +175,12 @@ def _segments(choices: Choices) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 def heading(attribute: str) -> str:
     """The name of an attribute as a heading: `age_band` is `Age band`; those that we ship are translated."""
-    known = {"region": _("Region"), "channel": _("Channel"), "category": _("Category")}
+    known = {
+        "region": _("Region"),
+        "channel": _("Channel"),
+        "category": _("Category"),
+        SEGMENT: _("Segment"),
+    }
     return known.get(attribute) or attribute.replace("_", " ").strip().capitalize()
 
 

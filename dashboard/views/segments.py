@@ -20,6 +20,7 @@ from dashboard.views import (
     segments_overlap,
     segments_rfm,
 )
+from metrics.selection import SEGMENT
 
 SECTION: Final = "segments.section"
 
@@ -36,8 +37,9 @@ SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {
 
 
 def prepare(desk: Desk, scope: Scope) -> None:
-    """Work out who belongs to which segment."""
+    """Work out who belongs to which segment, and cut the customers so that figures split by them."""
     segment_data.sizes(desk, scope)
+    desk.whole.split_by(SEGMENT)
 
 
 def render() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 from sqlglot import exp
@@ -12,6 +12,7 @@ from config.terms import Node
 from dashboard.desk import Desk
 from dashboard.segment_words import Words
 from dashboard.state import Scope
+from dashboard.text import gettext as _
 from metrics.customer_facts import CUSTOMER, CustomerFacts
 from metrics.segment_definitions import Segment
 from metrics.segments import Rule, SegmentBook, draft_rule
@@ -95,23 +96,36 @@ def held(desk: Desk, found: Rule) -> pl.Series:
     return desk.kept(question, lambda: book(desk).holds(found))
 
 
-def listed(desk: Desk, scope: Scope, found: Rule) -> pl.DataFrame:
-    """The customers for whom a rule holds, the most valuable first, with the reason why and what is known."""
-    question = f"listed {found.segment.where} {found.segment.facts} {scope.filters}"
-    return desk.kept(question, lambda: _listed(desk, scope, found))
+def listed(desk: Desk, scope: Scope, found: Rule, day: date | None = None) -> pl.DataFrame:
+    """The customers for whom a rule holds, the most valuable first, with the reason why and what is known.
+
+    On the as-of day or on an earlier one; what is known besides is what is known now.
+    """
+    question = f"listed {found.segment.where} {found.segment.facts} {day} {scope.filters}"
+    return desk.kept(question, lambda: _listed(desk, scope, found, day or desk.as_of))
 
 
-def _listed(desk: Desk, scope: Scope, found: Rule) -> pl.DataFrame:
-    inside, within = held(desk, found), base(desk, scope)
+def _listed(desk: Desk, scope: Scope, found: Rule, day: date) -> pl.DataFrame:
+    then = book(desk).on(day)
+    inside, within = held(desk, found) if day == desk.as_of else then.holds(found), base(desk, scope)
     kept = inside if within is None else inside & within
+    numbers = desk.whole.frame("customer_summary")[CUSTOMER].filter(kept)
+    return described(desk, valued(desk, pl.DataFrame([numbers, said(reasons(desk, found, numbers, then))])))
+
+
+def said(reason: pl.Series) -> pl.Series:
+    """Reasons as sentences, with a capital first."""
+    return reason.str.slice(0, 1).str.to_uppercase() + reason.str.slice(1)
+
+
+def valued(desk: Desk, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows by customer number with orders, revenue and last order, the most valuable first."""
     people = desk.whole.frame("customer_summary")
-    numbers = people[CUSTOMER].filter(kept)
-    reason = reasons(desk, found, numbers)
     shown = [name for name in ("orders", "net_amount", "last_order_on") if name in people.columns]
-    rows = pl.DataFrame([numbers, reason, *(people[name].gather(numbers) for name in shown)])
-    if "net_amount" in shown:
-        rows = rows.sort("net_amount", CUSTOMER, descending=[True, False], nulls_last=True)
-    return described(desk, rows)
+    told = rows.with_columns(people[name].gather(rows[CUSTOMER]) for name in shown)
+    if "net_amount" not in shown:
+        return told
+    return told.sort("net_amount", CUSTOMER, descending=[True, False], nulls_last=True)
 
 
 def described(desk: Desk, rows: pl.DataFrame) -> pl.DataFrame:
@@ -124,34 +138,54 @@ def described(desk: Desk, rows: pl.DataFrame) -> pl.DataFrame:
     return own.select(*ahead, *own.columns, *behind)
 
 
-def reasons(desk: Desk, found: Rule, numbers: pl.Series) -> pl.Series:
+def reasons(desk: Desk, found: Rule, numbers: pl.Series, then: SegmentBook | None = None) -> pl.Series:
     """Why each customer is in a segment: the conditions that hold for him, with his own values.
 
-    Conditions that hold for everybody in the segment are still said: they are the reason.
+    Conditions that hold for everybody in the segment are still said: they are the reason. So is what puts a
+    customer into the other segments that the rule names. `then` is the book of another day.
     """
-    ours, frame = words(desk).of(found.segment), book(desk).frame(found)
+    day = then or book(desk)
+    ours = words(desk).of(found.segment)
     written: list[pl.Series] = []
-    for node, true in book(desk).parts(found):
-        said = ours.said(node)
-        names = [name for name in _columns(node) if name in frame.columns and name not in found.nested]
-        rows = pl.DataFrame([_values(frame, names).gather(numbers).alias("value"), true.gather(numbers)])
-        value = pl.when(pl.col("value") == "").then(pl.lit("")).otherwise(pl.format(" ({})", "value"))
-        text = pl.when("in").then(pl.concat_str(pl.lit(said), value))
-        written.append(rows.select(text.alias(str(len(written)))).to_series())
+    for node, true in day.parts(found):
+        rows = [_behind(desk, day, found, node, numbers).alias("why"), true.gather(numbers)]
+        why = pl.when(pl.col("why") == "").then(pl.lit("")).otherwise(pl.format(" ({})", "why"))
+        text = pl.when("in").then(pl.concat_str(pl.lit(ours.said(node)), why))
+        written.append(pl.DataFrame(rows).select(text.alias(str(len(written)))).to_series())
     joined = pl.DataFrame(written).select(pl.concat_str(pl.all(), separator="; ", ignore_nulls=True))
     return joined.to_series().alias("reason")
+
+
+def _behind(desk: Desk, day: SegmentBook, found: Rule, node: Node, numbers: pl.Series) -> pl.Series:
+    """What stands behind a condition, by customer: values of facts, or why he is in another segment."""
+    if isinstance(node, exp.Column) and node.name in found.nested:
+        return reasons(desk, day.rule(node.name), numbers, day)
+    offered, frame, texts = day.facts.offered, day.frame(found), []
+    for name in _columns(node):
+        because = [each for each in offered[name].because if each in offered] if name in offered else []
+        if because:
+            values = zip(because, day.facts.frame(because)[numbers].get_columns(), strict=True)
+            texts += [_labelled(_(offered[each].label), column) for each, column in values]
+        elif name in frame.columns and name not in found.nested and not _is_equation(node):
+            texts.append(_text(frame[name].gather(numbers)))
+    if not texts:
+        return pl.repeat("", len(numbers), dtype=pl.String, eager=True)
+    named = pl.DataFrame([text.alias(str(at)) for at, text in enumerate(texts)])
+    return named.select(pl.concat_str(pl.all(), separator=", ", ignore_nulls=True)).to_series()
 
 
 def _columns(node: Node) -> list[str]:
     return list(dict.fromkeys(column.name for column in node.find_all(exp.Column)))
 
 
-def _values(frame: pl.DataFrame, names: Sequence[str]) -> pl.Series:
-    """The values of facts as short texts, several with commas between them; empty without any."""
-    if not names:
-        return pl.repeat("", len(frame), dtype=pl.String, eager=True)
-    texts = [_text(frame[name]).alias(name) for name in names]
-    return pl.DataFrame(texts).select(pl.concat_str(pl.all(), separator=", ", ignore_nulls=True)).to_series()
+def _is_equation(node: Node) -> bool:
+    """Whether a condition says the value of a fact itself."""
+    return isinstance(node, exp.EQ) and isinstance(node.expression, exp.Literal)
+
+
+def _labelled(label: str, column: pl.Series) -> pl.Series:
+    named = pl.format("{} {}", pl.lit(f"{label[:1].lower()}{label[1:]}"), pl.col("value"))
+    return pl.DataFrame([_text(column).alias("value")]).select(named).to_series()
 
 
 def _text(column: pl.Series) -> pl.Series:

@@ -12,9 +12,12 @@ import polars as pl
 from dashboard import segment_data
 from dashboard.desk import Desk
 from dashboard.state import Scope
+from dashboard.text import gettext as _
 from metrics.clusters import FEATURES, Clusters, Method, clusters
+from metrics.families import side
 from metrics.figures import compute
 from metrics.frames import Marts
+from metrics.lists import customers_behind
 from metrics.periods import Grain, Window
 from metrics.reasons import Reason
 from metrics.rfm import Rfm, bins_of, rfm
@@ -67,6 +70,28 @@ def figures(
         question,
         lambda: compute(desk.catalog, metrics, _beside(desk, other, names, day), asked, by=SEGMENT),
     )
+
+
+def behind(
+    desk: Desk, scope: Scope, names: Sequence[str], of: str, metric: str, which: str, day: date
+) -> pl.DataFrame:
+    """The customers behind a metric of one of the segments compared: what each adds, and why he is in it.
+
+    Raises Missing where a figure is not recorded by customer.
+    """
+    asked, other = window(desk, scope, which), segment_data.without_segments(scope)
+    alone = side(_beside(desk, other, names, day), of)
+    rows = customers_behind(desk.catalog, metric, alone, asked).drop("period", "customer_id")
+    known = rows.filter(pl.col("customer").is_not_null())
+    return segment_data.described(desk, known.insert_column(1, _why(desk, of, known["customer"], day)))
+
+
+def _why(desk: Desk, of: str, numbers: pl.Series, day: date) -> pl.Series:
+    """Why customers are in a segment on a day, or among the rest."""
+    if of == REST:
+        return pl.repeat(_("Everybody else"), len(numbers), eager=True).alias("reason")
+    then = segment_data.book(desk).on(day)
+    return segment_data.said(segment_data.reasons(desk, then.rule(of), numbers, then))
 
 
 def _beside(desk: Desk, other: Scope, names: Sequence[str], day: date) -> Marts:
@@ -125,15 +150,18 @@ def migration(desk: Desk, scope: Scope, by: str, start: date, end: date) -> pl.D
 def moved(
     desk: Desk, scope: Scope, by: str, start: date, end: date, origin: str | None, to: str | None
 ) -> pl.DataFrame:
-    """The customers behind a cell of the migration, the most valuable first."""
+    """The customers behind a cell of the migration, the most valuable first.
+
+    `before` and `after` are their groups, `reason` says what they did in between: `orders`, `last_order_on`.
+    """
     within = segment_data.base(desk, segment_data.without_segments(scope))
     rows = movers(groups_on(desk, by, start), groups_on(desk, by, end), origin, to, within)
-    people = desk.whole.frame("customer_summary")
-    shown = [name for name in ("orders", "net_amount", "last_order_on") if name in people.columns]
-    told = rows.with_columns(people[name].gather(rows["customer"]) for name in shown)
-    if "net_amount" in shown:
-        told = told.sort("net_amount", "customer", descending=[True, False], nulls_last=True)
-    return segment_data.described(desk, told)
+    book = segment_data.book(desk)
+    if "orders" in book.facts.offered:
+        before, after = (book.on(day).facts.frame(["orders"])["orders"] for day in (start, end))
+        made = after.fill_null(0).cast(pl.Int64) - before.fill_null(0).cast(pl.Int64)
+        rows = rows.with_columns(made.gather(rows["customer"]).alias("orders_between"))
+    return segment_data.described(desk, segment_data.valued(desk, rows))
 
 
 def over_time(desk: Desk, scope: Scope, names: Sequence[str], count: int = 12) -> pl.DataFrame:

@@ -21,13 +21,15 @@ CUSTOMER: Final = "customer"
 class Fact:
     """A column of customer facts: its type, its name in words, how its numbers are written, what it says.
 
-    `unit` is None for texts, days and flags. `about` is a sentence for people who choose it.
+    `unit` is None for texts, days and flags. `about` is a sentence for people who choose it. `because` are
+    the facts that it follows from: their values say why a customer has this one.
     """
 
     dtype: pl.DataType
     label: str
     unit: Unit | None = None
     about: str = ""
+    because: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

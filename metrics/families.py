@@ -112,12 +112,18 @@ def split_points(definition: Computing, marts: Marts, window: Window, by: str | 
     return found
 
 
+def side(marts: Marts, name: str) -> Marts:
+    """One of the groups side by side alone."""
+    assert marts.sides is not None
+    selection = replace(marts.selection, attributes={**marts.selection.attributes, SIDE: (name,)})
+    inside, answers = marts.sides.members[name], marts.sides.answers
+    return replace(marts, selection=selection, mask=inside, answers=answers, sides=None)
+
+
 def _split(marts: Marts, by: str) -> Iterator[tuple[str, Marts]]:
     """The customers of each value of an attribute, or of each group side by side."""
-    if by == SEGMENT and (sides := marts.sides):
-        for name, inside in sides.members.items():
-            selection = replace(marts.selection, attributes={**marts.selection.attributes, SIDE: (name,)})
-            yield name, replace(marts, selection=selection, mask=inside, answers=sides.answers, sides=None)
+    if by == SEGMENT and marts.sides:
+        yield from ((name, side(marts, name)) for name in marts.sides.members)
         return
     held = dict(marts.selection.attributes)
     for value in marts.attributes[by]:

@@ -18,6 +18,7 @@ from metrics.definitions import Computed, Name, Strict, Unit
 from metrics.frames import Marts
 
 SCORES: Final = ("recency_score", "frequency_score", "monetary_score")
+VALUE: Final = "value_score"
 Range = tuple[int, int]
 Edges = Annotated[tuple[float, ...], Field(min_length=1)]
 
@@ -199,10 +200,14 @@ def rfm_family(spec: Rfm) -> Family:
         "recency_score": Fact(score, "Recency score", "count", f"How recently the customer ordered, {best}"),
         "frequency_score": Fact(score, "Frequency score", "count", f"How often the customer ordered, {best}"),
         "monetary_score": Fact(score, "Monetary score", "count", f"How much the customer paid, {best}"),
+        VALUE: Fact(
+            score, "Value score", "count", "The mean of frequency and monetary score, halves rounded up."
+        ),
         "rfm_segment": Fact(
             pl.Enum(list(labels)),
             "RFM segment",
             about=f"The named part of the RFM grid: {', '.join(labels.values())}.",
+            because=("recency_score", VALUE),
         ),
     }
 

@@ -35,6 +35,7 @@ _LIFECYCLE: Final[Mapping[str, Fact]] = {
         "days after a silence beyond the own rhythm; due: silent for more than half of what the rhythm "
         "allows, and lost within 30 days unless an order comes; lost: silent for longer than the own rhythm "
         "or season allows; active: everybody else.",
+        because=("silent_days", "lapse_days"),
     ),
     "silent_days": Fact(pl.Int64(), "Silent days", "count", "Days since the last order day."),
     "lapse_days": Fact(
@@ -54,6 +55,7 @@ _VALUE: Final[Mapping[str, Fact]] = {
         pl.Enum(list(TIERS)),
         "Value tier",
         about="A: the customers who bring the first 80 % of all contribution; B: up to 95 %; C: the rest.",
+        because=("contribution",),
     ),
     "value_percentile": Fact(
         _FLOAT, "Value percentile", "rate", "Share of customers with no more contribution; 1 is the best."

@@ -24,6 +24,7 @@ from dashboard.theme import QUIET, SERIES
 Flags = NDArray[np.bool_]
 Values = NDArray[np.float64]
 ROW = 24
+PAD, TOP, BOTTOM, LEFT = 16, 6, 10, 1e-3
 
 
 def upset(names: Sequence[str], flags: Flags, counts: Sequence[int], show: Show, alt: str) -> Chart:
@@ -114,14 +115,25 @@ def migration(
     every = list(dict.fromkeys((*left, *right)))
     colours = {key: SERIES[at % len(SERIES)] if key != "none" else QUIET for at, key in enumerate(every)}
     links = [(pair, n) for pair, n in counts.items() if n]
+    height = max(320, (PAD + 20) * max(len(left), len(right)))
+    sums = [
+        [sum(n for pair, n in links if pair[side] == key) for key in keys]
+        for side, keys in enumerate((left, right))
+    ]
     trace: dict[str, Any] = {
         "type": "sankey",
-        "arrangement": "snap",
+        "arrangement": "fixed",
         "textfont": {"shadow": "none"},
         "node": {
             "label": [*(before[key] for key in left), *(after[key] for key in right)],
             "color": [colours[key] for key in (*left, *right)],
-            "pad": 12,
+            "x": [LEFT] * len(left) + [1 - LEFT] * len(right),
+            "y": [
+                place
+                for side in sums
+                for place in _places(side, height - TOP - BOTTOM, most=max(map(len, sums)))
+            ],
+            "pad": PAD,
             "thickness": 14,
             "line": {"width": 0},
             "hovertemplate": "%{label}: %{value:,}<extra></extra>",
@@ -137,10 +149,21 @@ def migration(
             "hovertemplate": "%{customdata}<extra></extra>",
         },
     }
-    height = max(320, 34 * max(len(left), len(right)))
-    frame = layout(height, left=4, right=4, top=6, bottom=10)
+    frame = layout(height, left=4, right=4, top=TOP, bottom=BOTTOM)
     frame |= POINTED
     return Chart({"data": [trace], "layout": frame}, alt, height)
+
+
+def _places(sizes: Sequence[int], height: float, most: int) -> list[float]:
+    """The middles of the nodes of one side from the top down, in their order, over the whole height.
+
+    Plotly would order them anew. It makes the nodes of both sides as high as the fuller side allows.
+    """
+    total = sum(sizes)
+    each = (height - PAD * (most - 1)) / total
+    gap = (height - each * total) / max(len(sizes) - 1, 1)
+    ends = np.cumsum([size * each + gap for size in sizes])
+    return [float((end - gap - size * each / 2) / height) for end, size in zip(ends, sizes, strict=True)]
 
 
 def _pale(colour: str) -> str:

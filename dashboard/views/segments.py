@@ -20,9 +20,8 @@ from dashboard.views import (
     segments_overlap,
     segments_rfm,
 )
+from dashboard.views.segments_list import SECTION
 from metrics.selection import SEGMENT
-
-SECTION: Final = "segments.section"
 
 Section = Callable[[Desk, Scope], None]
 SECTIONS: Final[Mapping[str, tuple[str, Section]]] = {

@@ -21,7 +21,7 @@ from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
 from dashboard.views import segments_rows as rows
-from dashboard.views.segments_list import UNITS, headings, sized
+from dashboard.views.segments_list import SECTION, UNITS, headings, sized
 from metrics.segment_definitions import OwnFact, Segment
 from metrics.segments import Rule
 
@@ -77,6 +77,14 @@ def _begin(desk: Desk, segment: Segment | None) -> None:
     st.session_state[f"{KEY}.label"] = segment.label if segment else ""
     for part in ("owner", "description", "family"):
         st.session_state[f"{KEY}.{part}"] = getattr(segment, part) if segment else ""
+
+
+def begin_with(desk: Desk, segment: Segment) -> None:
+    """Go to the builder with the rule of a segment that is not saved yet."""
+    _begin(desk, segment)
+    st.session_state[SECTION] = "build"
+    st.session_state[f"{KEY}.from"] = st.session_state[f"{KEY}.begun"] = None
+    st.session_state[f"{KEY}.name"] = NEW
 
 
 def _rule(desk: Desk, start: Segment | None) -> tuple[str, tuple[OwnFact, ...]]:

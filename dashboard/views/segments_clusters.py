@@ -92,9 +92,9 @@ def _table(desk: Desk, found: Clusters) -> None:
     markup.show_table(heads, rows, _("Behaviour clusters"))
     markup.note(
         _(
-            "Medians, with those of all customers behind. Stability: how much of a cluster is found again in "
-            "bootstrap samples (Jaccard); below {least} none is shown. Clusters describe customers, they do "
-            "not explain them."
+            "In brackets the median, against that of all customers. Stability: how much of a cluster is "
+            "found again in bootstrap samples (Jaccard); below {least} none is shown. Clusters describe "
+            "customers, they do not explain them."
         ).format(least=STABLE)
     )
 
@@ -109,7 +109,11 @@ def described(desk: Desk, cluster: Cluster) -> str:
         more, less = WORDS[trait.feature]
         unit = fact.unit or "count"
         here, all_ = (desk.show.value(value, unit) for value in (trait.median, trait.overall))
-        told.append(f"{_(more if trait.z > 0 else less)} ({here}; {all_})")
+        told.append(
+            _("{what} ({here} against {all})").format(
+                what=_(more if trait.z > 0 else less), here=here, all=all_
+            )
+        )
     text = ", ".join(told)
     return f"{text[:1].upper()}{text[1:]}"
 

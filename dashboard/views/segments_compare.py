@@ -17,15 +17,22 @@ from dashboard.desk import Desk
 from dashboard.format import MISSING
 from dashboard.parts import downloads, markup, states
 from dashboard.parts.chart_card import Card, chart_card
+from dashboard.parts.customer_list import customer_list
+from dashboard.parts.kpi_row import sentence
 from dashboard.parts.markup import Column
+from dashboard.parts.opening_table import opening_table
 from dashboard.segment_questions import REST
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
 from dashboard.tiles import tone
-from metrics.definitions import Computed
+from dashboard.views.segments_cells import Cell, cell_list, opener
+from dashboard.views.segments_list import open_segment
+from metrics.selection import Missing
 
 KEY: Final = "segments.compare"
+METRIC: Final = "segments.compare.metric"
+POINT: Final = "segments.compare.point"
 FIRST: Final = (
     *("active_customers", "net_revenue", "average_order_value", "orders_per_customer"),
     *("average_profit_per_order", "average_customer_value", "retention_rate", "repeat_purchase_rate"),
@@ -54,6 +61,8 @@ def render(desk: Desk, scope: Scope) -> None:
     rows = asked.figures(desk, scope, names, metrics, which, day)
     _said(desk, a, b, day, labels)
     _table(desk, rows, a, b, metrics, labels)
+    if metrics:
+        _behind(desk, scope, names, metrics, which, day, labels)
     _matrix(desk, scope, metrics, which, day, labels)
     _over_time(desk, scope, [name for name in (a, b) if name != REST], labels)
 
@@ -82,7 +91,7 @@ def _choices(desk: Desk, scope: Scope, labels: Mapping[str, str]) -> tuple[str, 
         key=f"{KEY}.belongs",
         bind="query-params",
     )
-    known = [name for name in desk.catalog.plans if not isinstance(desk.metric(name), Computed)]
+    known = list(desk.catalog.plans)
     metrics = st.multiselect(
         _("Metrics"),
         known,
@@ -136,7 +145,51 @@ def _table(
     ]
     with st.container(horizontal=True, horizontal_alignment="right"):
         downloads.buttons("segment-comparison", lambda: against, f"{KEY}.table")
-    markup.show_table(heads, body, _("Comparison of segments"))
+    opening_table(heads, body, _("Comparison of segments"), key=f"{KEY}.rows", opens=opener(METRIC))
+
+
+def _behind(
+    desk: Desk,
+    scope: Scope,
+    names: Sequence[str],
+    metrics: Sequence[str],
+    which: str,
+    day: date,
+    labels: Mapping[str, str],
+) -> None:
+    """The customers behind a figure of the table: a metric of one of the segments compared."""
+    known = {desk.metric(name).label: name for name in metrics}
+    if st.session_state.get(METRIC) not in known:
+        st.session_state[METRIC] = None
+    left, right = st.columns(2, vertical_alignment="bottom")
+    label = left.selectbox(
+        _("Customers behind"),
+        list(known),
+        index=None,
+        placeholder=_("Click a metric above, or choose it here"),
+        key=METRIC,
+        bind="query-params",
+    )
+    if label is None:
+        return
+    others = {REST: _("Everybody else"), **labels}
+    chosen = right.segmented_control(
+        _("of"), names, default=names[0], required=True, format_func=lambda of: others[of], key=f"{KEY}.of"
+    )
+    of = chosen if chosen in names else names[0]
+    try:
+        rows = asked.behind(desk, scope, names, of, known[label], which, day)
+    except Missing as missing:
+        markup.note(sentence(str(missing)))
+        return
+    customer_list(
+        desk,
+        rows,
+        key=f"{KEY}.behind.{known[label]}.{of}",
+        file=f"customers-{known[label]}",
+        label=_("Customers behind {metric}").format(metric=label),
+        names={"reason": _("Why"), "value": label},
+    )
 
 
 def _in_order(rows: pl.DataFrame, metrics: Sequence[str]) -> list[dict[str, object]]:
@@ -212,7 +265,7 @@ def _matrix(
     ]
     with st.container(horizontal=True, horizontal_alignment="right"):
         downloads.buttons("segments-by-metric", lambda: rows, f"{KEY}.matrix")
-    markup.show_table(heads, body, _("Segments by metric"))
+    opening_table(heads, body, _("Segments by metric"), key=f"{KEY}.many.rows", opens=open_segment)
 
 
 def _over_time(desk: Desk, scope: Scope, names: Sequence[str], labels: Mapping[str, str]) -> None:
@@ -227,6 +280,18 @@ def _over_time(desk: Desk, scope: Scope, names: Sequence[str], labels: Mapping[s
         _lines(desk, scope, table, "customers", labels)
     with right:
         _lines(desk, scope, table, "revenue", labels)
+    cell_list(desk, scope, POINT, _points(desk, scope, table, labels))
+
+
+def _points(desk: Desk, scope: Scope, table: pl.DataFrame, labels: Mapping[str, str]) -> dict[str, Cell]:
+    """Who stands behind each point of the lines."""
+    found = {}
+    for name, code in table.select("segment", "period").iter_rows():
+        label = _("{segment} at the end of {period}").format(
+            segment=labels[name], period=desk.read.period(code, scope.grain)
+        )
+        found[f"{name}-{code}"] = Cell(label, f"{{{name}}}", desk.calendar.end(code, scope.grain))
+    return found
 
 
 def _lines(desk: Desk, scope: Scope, table: pl.DataFrame, what: str, labels: Mapping[str, str]) -> None:
@@ -258,4 +323,8 @@ def _lines(desk: Desk, scope: Scope, table: pl.DataFrame, what: str, labels: Map
         return
     ticks = [desk.read.tick(code, scope.grain) for code in codes]
     tick = partial(show.axis, unit="money" if money else "count")
-    chart_card(card, sizes(ticks, lines, value, tick, card.title))
+    chart_card(
+        card,
+        sizes(ticks, lines, value, tick, card.title),
+        chosen=lambda line, at: opener(POINT)(f"{names[line]}-{codes[at]}"),
+    )

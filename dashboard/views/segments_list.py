@@ -9,11 +9,13 @@ from typing import Final
 import streamlit as st
 
 from dashboard import segment_data as asked
+from dashboard import sheet
 from dashboard.desk import Desk
 from dashboard.parts import markup, states
+from dashboard.parts.cell_grid import cell_grid
 from dashboard.parts.customer_list import customer_list
 from dashboard.parts.figure_row import Stated, figure_row
-from dashboard.parts.own_table import own_table
+from dashboard.parts.own_table import in_words
 from dashboard.segment_data import Size
 from dashboard.segment_files import FILE
 from dashboard.state import Scope
@@ -21,6 +23,7 @@ from dashboard.text import gettext as _
 from metrics.definitions import Unit
 from metrics.segment_definitions import Segment
 
+SECTION: Final = "segments.section"
 CHOSEN: Final = "segments.one"
 UNITS: Final[Mapping[str, Unit]] = {"net_amount": "money", "orders": "count"}
 
@@ -34,6 +37,13 @@ def render(desk: Desk, scope: Scope) -> None:
         return
     name = _chosen(desk)
     if name is not None:
+        st.button(
+            _("All segments"),
+            icon=":material/arrow_back:",
+            key="segments.all",
+            type="tertiary",
+            on_click=_close,
+        )
         _one(desk, scope, name, found[name])
         return
     _table(desk, found)
@@ -62,6 +72,10 @@ def _chosen(desk: Desk) -> str | None:
         width=420,
     )
     return next((name for name, label in labels.items() if label == chosen), None)
+
+
+def _close() -> None:
+    st.session_state[CHOSEN] = None
 
 
 def _one(desk: Desk, scope: Scope, name: str, size: Size) -> None:
@@ -120,47 +134,57 @@ def _about(desk: Desk, segment: Segment) -> dict[str, str]:
     return {name: text for name, text in pairs.items() if text}
 
 
+def open_segment(label: str) -> None:
+    """Open a segment by its label, from any section."""
+    st.session_state[SECTION] = "list"
+    st.session_state[CHOSEN] = label
+
+
 def _table(desk: Desk, found: Mapping[str, Size]) -> None:
-    """Every segment with a bar for its share of customers and of revenue."""
-    show = desk.show
+    """Every segment with a bar for its share of customers and of revenue, a project's own ones first."""
     families: dict[str, list[str]] = {}
     for name in found:
         families.setdefault(desk.segments.book.rules[name].segment.family or _("Own"), []).append(name)
     own = sorted(families, key=lambda family: not any(n in desk.segments.own for n in families[family]))
-    for family in own:
-        markup.section(family)
-        body = "".join(_row(desk, name, found[name]) for name in families[family])
-        heads = "".join(
-            f'<th scope="col" class="{kind}">{escape(head)}</th>'
-            for head, kind in (
-                (_("Segment"), ""),
-                (_("Customers"), "number"),
-                (_("Share"), "number"),
-                (_("Share of revenue"), "number"),
-                (_("Who belongs"), ""),
-            )
+    heads = "".join(
+        f'<th scope="col" class="{kind}">{escape(head)}</th>'
+        for head, kind in (
+            (_("Segment"), ""),
+            (_("Customers"), "number"),
+            (_("Share"), "number"),
+            (_("Share of revenue"), "number"),
+            (_("Who belongs"), ""),
         )
-        own_table(
-            f'<div class="table-wrap" role="region" aria-label="{escape(family)}" tabindex="0">'
-            f'<table class="plain segments"><thead><tr>{heads}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>",
-            family,
-        )
+    )
+    body = "".join(
+        f'<tr class="family"><th scope="rowgroup" colspan="5">{escape(family)}</th></tr>'
+        + "".join(_row(desk, name, found[name]) for name in families[family])
+        for family in own
+    )
+    html = (
+        f'<div class="table-wrap" role="region" aria-label="{escape(_("Segments"))}" tabindex="0">'
+        f'<table class="plain segments"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+    sheet.record(lambda: in_words(html, _("Segments")))
+    cell_grid(html, key="segments.table", chosen=open_segment)
     markup.note(
         _("Shares are of {n} customers and of their revenue so far; segments may overlap.").format(
-            n=show.count(asked.facts(desk).size)
+            n=desk.show.count(asked.facts(desk).size)
         )
     )
 
 
 def _row(desk: Desk, name: str, size: Size) -> str:
     show, segment = desk.show, desk.segments.book.rules[name].segment
+    label = escape(desk.segments.book.labels[name], quote=True)
     about = escape(segment.description or asked.words(desk).sentence(segment))
+    shares = "".join(
+        f'<td class="number share" style="--part:{share:.4f}"><i></i>{escape(show.percent(share))}</td>'
+        for share in (size.share, size.revenue_share)
+    )
     return (
-        f'<tr><td><b>{escape(segment.label)}</b></td><td class="number">{show.count(size.customers)}</td>'
-        f'<td class="number share" style="--part:{size.share:.4f}">{escape(show.percent(size.share))}</td>'
-        f'<td class="number share" style="--part:{size.revenue_share:.4f}">'
-        f'{escape(show.percent(size.revenue_share))}</td><td class="wide">{about}</td></tr>'
+        f'<tr><td class="opens"><button type="button" data-cell="{label}">{label}</button></td>'
+        f'<td class="number">{show.count(size.customers)}</td>{shares}<td class="wide">{about}</td></tr>'
     )
 
 

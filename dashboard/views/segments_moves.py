@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import partial
+from html import escape
 from typing import Final
 
 import polars as pl
 import streamlit as st
 
 from dashboard import segment_questions as asked
+from dashboard import sheet
 from dashboard.charts.layout import Chart
 from dashboard.charts.segments import migration
 from dashboard.desk import Desk
 from dashboard.parts import markup, states
+from dashboard.parts.cell_grid import cell_grid
 from dashboard.parts.chart_card import Card, chart_card
 from dashboard.parts.customer_list import customer_list
 from dashboard.parts.markup import Column
+from dashboard.parts.own_table import in_words
 from dashboard.segment_data import facts
 from dashboard.state import Scope
 from dashboard.text import gettext as _
@@ -44,7 +48,7 @@ def render(desk: Desk, scope: Scope) -> None:
     after = {key: label for key, label in names.items() if any(pair[1] == key for pair in counts)}
     card = _card(desk, counts, names, start, end)
     chart_card(card, *_drawn(desk, before, after, counts, card.title))
-    _matrix(desk, before, after, counts, start, end)
+    _matrix(desk, by, before, after, counts, start, end)
     _who(desk, scope, by, start, end, names)
 
 
@@ -124,28 +128,59 @@ def _drawn(
 
 def _matrix(
     desk: Desk,
+    by: str,
     before: Mapping[str, str],
     after: Mapping[str, str],
     counts: Counts,
     start: date,
     end: date,
 ) -> None:
-    """The counts with their sums, which are the customers of either date."""
-    show = desk.show
-    words = _("From the groups of {start} down to those of {end} across")
-    markup.section(_("Migration"), words.format(start=show.day(start), end=show.day(end)))
-    heads = [
-        Column(_("From")),
-        *(Column(name, "number") for name in after.values()),
-        Column(_("All"), "number"),
-    ]
-    rows = []
-    for key, name in before.items():
-        line = [counts.get((key, other), 0) for other in after]
-        rows.append([name, *(show.count(n) if n else "" for n in line), show.count(sum(line))])
-    sums = [sum(counts.get((key, other), 0) for key in before) for other in after]
-    total = [_("All"), *(show.count(n) for n in sums), show.count(sum(sums))]
-    markup.show_table(heads, rows, _("Migration"), total=total)
+    """The counts with their sums, which are the customers of either date; a cell opens its customers."""
+    words = _("From the groups of {start} down to those of {end} across; a cell opens its customers")
+    markup.section(_("Migration"), words.format(start=desk.show.day(start), end=desk.show.day(end)))
+    html = _matrix_html(desk, before, after, counts)
+    sheet.record(lambda: in_words(html, _("Migration")))
+    cell_grid(html, key=f"{KEY}.matrix.{by}", chosen=partial(_open, by))
+
+
+def _open(by: str, cell: str) -> None:
+    """A click on a cell lists who moved so."""
+    origin, _bar, to = cell.partition("|")
+    st.session_state[f"{KEY}.origin.{by}"], st.session_state[f"{KEY}.to.{by}"] = origin, to
+
+
+def _matrix_html(desk: Desk, before: Mapping[str, str], after: Mapping[str, str], counts: Counts) -> str:
+    most = max((n for pair, n in counts.items() if pair != (NONE, NONE)), default=1)
+    heads = "".join(
+        f'<th scope="col" class="turned"><span>{escape(text)}</span></th>'
+        for text in (*after.values(), _("All"))
+    )
+    body = ""
+    for origin, name in {**before, "": _("All")}.items():
+        cells = ""
+        for to in (*after, ""):
+            n = sum(k for pair, k in counts.items() if origin in ("", pair[0]) and to in ("", pair[1]))
+            cells += _count(desk, f"{origin}|{to}", n, n / most if origin and to else 0.0)
+        body += f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>'
+    label = escape(_("Migration"), quote=True)
+    return (
+        f'<div class="cells" role="region" aria-label="{label}" tabindex="0"><table class="cells matrix">'
+        f'<thead><tr><th scope="col">{escape(_("From"))}</th>{heads}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _count(desk: Desk, cell: str, n: int, shade: float) -> str:
+    """A cell of the matrix; those of sums have no shade, the sum of all opens nothing."""
+    if not n:
+        return "<td></td>"
+    text = escape(desk.show.count(n))
+    if cell == "|":
+        return f"<td><span>{text}</span></td>"
+    kind = ' class="whole"' if cell.startswith("|") or cell.endswith("|") else ""
+    name = escape(cell, quote=True)
+    heat = f"--h:{min(shade, 1):.2f}"
+    return f'<td><button type="button" data-cell="{name}"{kind} style="{heat}">{text}</button></td>'
 
 
 def _who(desk: Desk, scope: Scope, by: str, start: date, end: date, names: Mapping[str, str]) -> None:
@@ -162,18 +197,34 @@ def _who(desk: Desk, scope: Scope, by: str, start: date, end: date, names: Mappi
         _("to"), options, format_func=lambda key: names.get(key, _("any group")), key=f"{KEY}.to.{by}"
     )
     if not (origin or to):
-        markup.note(_("Choose a group before or after, and the customers who moved so are listed."))
         return
     rows = asked.moved(desk, scope, by, start, end, origin or None, to or None)
     told = rows.with_columns(
-        pl.col("before", "after").replace_strict(dict(names), default=None, return_dtype=pl.String)
+        _reason(rows, names),
+        pl.col("before", "after").replace_strict(dict(names), default=None, return_dtype=pl.String),
     )
+    ahead = ("customer_id", "reason", "before", "after")
     customer_list(
         desk,
-        told,
+        told.drop("orders_between", strict=False).select(*ahead, pl.exclude(ahead)),
         key=f"{KEY}.customers",
         file="customers-moved",
         label=_("Customers who moved"),
         names={**headings(), "before": desk.show.day(start), "after": desk.show.day(end)},
         units=UNITS,
     )
+
+
+def _reason(rows: pl.DataFrame, names: Mapping[str, str]) -> pl.Expr:
+    """Why each of them is here: where he was and is, and whether he ordered in between."""
+    before, after = (pl.col(side).replace_strict(dict(names), default=None) for side in ("before", "after"))
+    stayed = pl.format(_("Stayed in {}"), after)
+    moved = pl.format(_("From {} to {}"), before, after)
+    parts = [pl.when(pl.col("before") == pl.col("after")).then(stayed).otherwise(moved)]
+    if "orders_between" in rows.columns:
+        n = pl.col("orders_between")
+        between = pl.when(n == 0).then(pl.lit(_("no order in between"))).when(n == 1)
+        parts.append(
+            between.then(pl.lit(_("one order in between"))).otherwise(pl.format(_("{} orders in between"), n))
+        )
+    return pl.concat_str(parts, separator="; ").alias("reason")

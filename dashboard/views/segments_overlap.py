@@ -17,8 +17,10 @@ from dashboard.parts.chart_card import Card, chart_card
 from dashboard.parts.markup import Column
 from dashboard.state import Scope
 from dashboard.text import gettext as _
+from dashboard.views.segments_cells import Cell, cell_list, opener
 
 KEY: Final = "segments.overlap"
+CELL: Final = "segments.overlap.cell"
 MOST: Final = 8
 BARS: Final = 20
 FIRST: Final = ("loyal", "big_spenders", "complained_unhappy", "promoters", "subscribers")
@@ -65,7 +67,23 @@ def render(desk: Desk, scope: Scope) -> None:
         return
     flags = drawn.select(list(chosen)).to_numpy().astype(np.bool_)
     count = partial(show.decimal, digits=0)
-    chart_card(card, upset(names, flags, drawn["customers"].to_list(), count, card.title))
+    cells = _cells(table, list(chosen), names)
+    bars = list(cells)
+    chart = upset(names, flags, drawn["customers"].to_list(), count, card.title)
+    chart_card(card, chart, chosen=lambda trace, point: None if trace else opener(CELL)(bars[point]))
+    cell_list(desk, scope, CELL, cells)
+
+
+def _cells(table: pl.DataFrame, chosen: list[str], names: list[str]) -> dict[str, Cell]:
+    """What each bar holds, as a rule: in the marked segments and in none of the others."""
+    found = {}
+    for row in table.select(chosen).iter_rows():
+        held = [label for label, inside in zip(names, row, strict=True) if inside]
+        parts = [f"{'' if inside else 'NOT '}{{{name}}}" for name, inside in zip(chosen, row, strict=True)]
+        key = "-".join(name for name, inside in zip(chosen, row, strict=True) if inside)
+        label = " + ".join(held) if len(held) > 1 else _("{segment} alone").format(segment=held[0])
+        found[key] = Cell(label, " AND ".join(parts))
+    return found
 
 
 def _finding(desk: Desk, table: pl.DataFrame, chosen: list[str], names: list[str]) -> str:

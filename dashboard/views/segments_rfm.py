@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Final
 
 import polars as pl
 import streamlit as st
 
 from dashboard import segment_questions as asked
+from dashboard import sheet
+from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.parts import markup, states
+from dashboard.parts.cell_grid import cell_grid
 from dashboard.parts.markup import Column
-from dashboard.parts.own_table import own_table
+from dashboard.parts.opening_table import opening_table
+from dashboard.parts.own_table import in_words
 from dashboard.state import Scope
 from dashboard.text import gettext as _
+from dashboard.views.segments_cells import Cell, cell_list, opener
 from metrics.rfm import Rfm
+
+CELL: Final = "segments.rfm.cell"
 
 
 def render(desk: Desk, scope: Scope) -> None:
@@ -36,7 +44,25 @@ def render(desk: Desk, scope: Scope) -> None:
         _grid(desk, rows, spec)
     with right:
         _named(desk, rows, spec)
+    cell_list(desk, scope, CELL, _cells(spec))
     _bins(desk, rows, spec)
+
+
+def _cells(spec: Rfm) -> dict[str, Cell]:
+    """Everything on the page that holds customers, as a rule: named parts, cells of the grid, bins."""
+    scores = range(spec.bins, 0, -1)
+    found = {each.label: Cell(each.label, f"rfm_segment = '{each.name}'") for each in spec.segments}
+    for recency in scores:
+        for value in scores:
+            label = _("Recency {r}, value {v}").format(r=recency, v=value)
+            found[label] = Cell(label, f"recency_score = {recency} AND value_score = {value}")
+    for name, label in _measures().items():
+        found |= {f"{label} {k}": Cell(f"{label} {k}", f"{name}_score = {k}") for k in scores}
+    return found
+
+
+def _measures() -> dict[str, str]:
+    return {"recency": _("Recency"), "frequency": _("Frequency"), "monetary": _("Money")}
 
 
 def _grid(desk: Desk, rows: pl.DataFrame, spec: Rfm) -> None:
@@ -51,10 +77,11 @@ def _grid(desk: Desk, rows: pl.DataFrame, spec: Rfm) -> None:
         cells = ""
         for value in scores:
             n = counts.get((recency, value), 0)
-            part = _part(spec, recency, value)
+            name = escape(_("Recency {r}, value {v}").format(r=recency, v=value), quote=True)
+            part = escape(_part(spec, recency, value), quote=True)
             cells += (
-                f'<td><span style="background: color-mix(in oklab, var(--series) {58 * n / top:.0f}%, '
-                f'transparent)" title="{escape(part)}">{escape(show.count(n))}</span></td>'
+                f'<td><button type="button" data-cell="{name}" style="--h:{n / top:.2f}" '
+                f'title="{name}: {part}">{escape(show.count(n))}</button></td>'
             )
         body += f'<tr><th scope="row">{recency}</th>{cells}</tr>'
     with st.container(border=True, key="card-rfm-grid"):
@@ -62,11 +89,12 @@ def _grid(desk: Desk, rows: pl.DataFrame, spec: Rfm) -> None:
             n=show.count(len(rows))
         )
         st.html(markup.card_head(_("Customers by score"), note))
-        own_table(
+        html = (
             f'<div class="cells"><table class="cells rfm"><thead><tr><th>{escape(_("R / FM"))}</th>'
-            f"{head}</tr></thead><tbody>{body}</tbody></table></div>",
-            _("Customers by score"),
+            f"{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
+        sheet.record(lambda: in_words(html, _("Customers by score")))
+        cell_grid(html, key="segments.rfm.grid", chosen=opener(CELL))
         markup.note(
             _(
                 "Customers with equal values share one score, so that bins may be empty. The value score is "
@@ -107,29 +135,41 @@ def _named(desk: Desk, rows: pl.DataFrame, spec: Rfm) -> None:
     heads = [Column(_("Segment")), Column(_("Customers"), "number"), Column(_("Share"), "number")]
     heads += [Column(_("of revenue"), "number"), Column(_("Silent days"), "number")]
     heads += [Column(_("Orders each"), "number")]
-    markup.show_table(heads, body, _("RFM segments"))
+    opening_table(heads, body, _("RFM segments"), key="segments.rfm.named", opens=opener(CELL))
+    markup.note(
+        _(
+            "Scores compare customers with each other: where most have been silent for long, so have some "
+            "with a good name. What each customer's own rhythm says stands under Lifecycle."
+        )
+    )
 
 
 def _bins(desk: Desk, rows: pl.DataFrame, spec: Rfm) -> None:
     """Edges and sizes of every bin."""
     show = desk.show
-    names = {"recency": _("Recency (days)"), "frequency": _("Frequency (orders)"), "monetary": _("Money")}
     own = [key for key in ("recency", "frequency", "monetary") if getattr(spec.edges, key)]
     window = _("of the last {n} days").format(n=spec.days) if spec.days else _("of all history")
     markup.section(_("Bins"), window)
-    body = []
+    body, names = [], _measures()
     for score_of, score, lowest, highest, customers in asked.bins(rows, spec).iter_rows():
-        money = score_of == "monetary"
-        ends = [
-            "" if value is None else show.exact_money(value) if money else show.decimal(value, 0)
-            for value in (lowest, highest)
-        ]
-        body.append([names[score_of], str(score), *ends, show.count(customers)])
-    heads = [Column(_("Of")), Column(_("Score"), "number"), Column(_("from"), "number")]
-    heads += [Column(_("to"), "number"), Column(_("Customers"), "number")]
-    markup.show_table(heads, body, _("Bins of RFM"))
+        ends = ["" if value is None else _edge(desk, score_of, value) for value in (lowest, highest)]
+        body.append([f"{names[score_of]} {score}", *ends, show.count(customers)])
+    heads = [Column(_("Score")), Column(_("from"), "number"), Column(_("to"), "number")]
+    heads += [Column(_("Customers"), "number")]
+    opening_table(heads, body, _("Bins of RFM"), key="segments.rfm.bins", opens=opener(CELL))
     edges = ", ".join(own) if own else _("none; bins are of equal size as far as ties allow")
     text = _(
         "Edges of this project: {edges}. Override `edges`, `bins`, `days`, `segments` of the metric `rfm`."
     )
     markup.note(text.format(edges=edges))
+
+
+def _edge(desk: Desk, score_of: str, value: float) -> str:
+    """The lowest or highest value of a bin, with its unit."""
+    match score_of:
+        case "monetary":
+            return desk.show.exact_money(value)
+        case "recency":
+            return _("{n} days").format(n=desk.show.decimal(value, 0))
+        case _:
+            return with_unit(int(value), "orders", desk.show)

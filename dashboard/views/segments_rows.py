@@ -150,11 +150,12 @@ def _group(desk: Desk, group: _Group) -> Group:
 
 def _row(desk: Desk, group: _Group, row: _Row) -> Row | None:
     key = f"segments.row.{row.id}"
-    widths = [4.2, 2.3, 4, 0.7]
+    empty = row.said is None and st.session_state.get(f"{key}.what") is None
+    widths = [10.5, 0.7] if empty else [4.2, 2.3, 4, 0.7]
     columns = st.columns(widths, vertical_alignment="bottom", gap="small")
     with columns[0]:
         what = _what(desk, row, key)
-    if columns[3].button(
+    if columns[-1].button(
         "", icon=":material/close:", key=f"{key}.remove", type="tertiary", help=_("Remove this condition")
     ):
         group.rows.remove(row)
@@ -181,7 +182,7 @@ def _what(desk: Desk, row: _Row, key: str) -> str | None:
         list(options),
         index=list(options).index(start) if start in options else None,
         format_func=lambda option: options[option],
-        placeholder=_("Choose a fact, something done, a segment"),
+        placeholder=_("Choose a fact, something done or not done, a segment"),
         key=f"{key}.what",
         label_visibility="collapsed",
     )

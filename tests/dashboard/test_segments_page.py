@@ -1,13 +1,15 @@
 """The page *Segments*: the list, the builder and what it saves."""
 
+import re
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 import yaml
 
-from dashboard import segment_data
+from dashboard import segment_data, segment_questions
 from dashboard.segment_files import FILE
 
 
@@ -33,13 +35,40 @@ def row(page, number):
     return keys[number].removesuffix(".what")
 
 
-def test_the_list_shows_every_segment_with_its_size(open_page, texts):
+def tables(page) -> dict[str, list[tuple[str, ...]]]:
+    """The rows of every table and chart of a page by title, as its snapshot would keep them."""
+    blocks = page.session_state["snapshot.shown"].sheet.blocks()
+    return {block.title: list(block.rows) for block in blocks if hasattr(block, "rows")}
+
+
+def listed(page) -> int:
+    """How many customers the list of the page counts."""
+    (count,) = (note.split()[0] for note in words_of(page) if re.fullmatch(r"[\d,]+ customers?", note))
+    return int(count.replace(",", ""))
+
+
+def words_of(page) -> list[str]:
+    return [re.sub("<[^>]+>", "", html.value).strip() for html in page.html]
+
+
+def first_list(page) -> pl.DataFrame:
+    """All rows of the list of customers of a page."""
+    blocks = page.session_state["snapshot.shown"].sheet.blocks()
+    return next(
+        b.frame for b in blocks if getattr(b, "frame", None) is not None and "reason" in b.frame.columns
+    )
+
+
+def test_the_list_shows_every_segment_with_its_size(open_page):
     page = open_page("segments")
     desk = page.session_state["desk"]
-    shown = texts(page)
-    for name, rule in desk.segments.book.rules.items():
-        assert rule.segment.label in shown
-        assert f"{int(desk.segments.book.members(name).sum()):,}" in shown
+    people = len(desk.whole.frame("customer_summary"))
+    shown = {row[0]: row for row in tables(page)["Segments"]}
+    assert len(shown) == len(desk.segments.book.rules)
+    for name, label in desk.segments.book.labels.items():
+        count = int(desk.segments.book.members(name).sum())
+        assert shown[label][1] == f"{count:,}"
+        assert float(shown[label][2].split()[0].rstrip("%")) == pytest.approx(100 * count / people, abs=0.06)
 
 
 def test_a_segment_opens_with_its_rule_in_words_and_its_customers(open_page, texts):
@@ -126,7 +155,7 @@ def test_a_broken_file_of_segments_is_told_and_the_others_serve(open_page, own, 
     assert "unknown fact" in shown
     assert "segments.yaml:3:36" in shown
     assert "Did you mean" in shown
-    assert "Good" in texts(page)
+    assert "Good" in [row[0] for row in tables(page)["Segments"]]
     page = build(open_page, own, "loyal")
     page.button(key="segments.build.save").click().run()
     assert "Not saved" not in " ".join(texts(page))
@@ -138,19 +167,95 @@ def test_every_section_draws(open_page, texts, section):
     assert not page.exception
     shown = texts(page)
     assert "Something went wrong here" not in shown
-    wanted = {"Compare": "no clear difference", "Overlap": "customers in exactly", "RFM": "Champions"}
-    assert wanted.get(section, "Not yet customers") in " ".join(shown)
+    cells = [cell for rows in tables(page).values() for row in rows for cell in row]
+    wanted = {"Compare": "no clear difference", "Overlap": "yes", "RFM": "Champions"}
+    assert wanted.get(section, "Not yet customers") in cells
 
 
-def test_a_cell_of_the_migration_is_its_list(open_page, texts):
+def test_a_cell_of_the_migration_is_its_list_with_the_reason(open_page):
     page = open_page("segments", **{"segments.section": "Migration"})
     page.selectbox(key="segments.moves.to.rfm_segment").select("champions").run()
     desk = page.session_state["desk"]
     champions = int((desk.segments.book.members("rfm_champions")).sum())
-    assert f"{champions} customers" in texts(page)
+    assert listed(page) == champions
+    head = [column[0] for column in tables(page)["Migration"]]
+    assert head[-1] == "All"
+    page.selectbox(key="segments.moves.origin.rfm_segment").select("loyal").run()
+    rows = first_list(page)
+    assert len(rows) == listed(page) > 0
+    year_before = desk.as_of - timedelta(days=365)
+    orders = desk.whole.frame("orders").filter(pl.col("orders") > 0, pl.col("ordered_on") > year_before)
+    people = desk.whole.frame("customer_summary")
+    for who, reason in rows.select("customer_id", "reason").head(10).iter_rows():
+        number = people.row(by_predicate=pl.col("customer_id") == who, named=True)["customer"]
+        n = len(orders.filter(pl.col("customer") == number))
+        between = {0: "no order in between", 1: "one order in between"}.get(n, f"{n} orders in between")
+        assert reason == f"From Loyal to Champions; {between}"
 
 
-def test_size_over_time_ends_with_the_segment_as_it_was(open_page, texts):
+@pytest.mark.parametrize(
+    ("cell", "table", "row", "column"),
+    [
+        ("Champions", "RFM segments", "Champions", 1),
+        ("Recency 5, value 4", "Customers by score", "5", 4),
+        ("Recency 3", "Bins of RFM", "Recency 3", 3),
+        ("Frequency 1", "Bins of RFM", "Frequency 1", 3),
+    ],
+)
+def test_cells_rows_and_bins_of_rfm_open_as_many_as_they_count(open_page, cell, table, row, column):
+    page = open_page("segments", **{"segments.section": "RFM", "segments.rfm.cell": cell})
+    assert not page.exception
+    counted = next(cells[column] for cells in tables(page)[table] if cells[0] == row)
+    assert listed(page) == int(counted.replace(",", "")) > 0
+    assert set(page.selectbox(key="segments.rfm.cell").options) >= {"Lost", "Recency 1, value 1", "Money 5"}
+
+
+def test_a_bar_of_the_overlap_opens_its_customers_and_becomes_a_segment(open_page, texts):
+    page = open_page(
+        "segments", **{"segments.section": "Overlap", "segments.overlap": ["Loyal customers", "Promoters"]}
+    )
+    bars = next(iter(tables(page).values()))
+    counted = {row[:2]: int(row[2].replace(",", "")) for row in bars}
+    page.selectbox(key="segments.overlap.cell").select("loyal").run()
+    rows = first_list(page)
+    assert len(rows) == listed(page) == counted["yes", ""] > 0
+    reason = rows["reason"][0]
+    assert reason.startswith("In Loyal customers (Orders at least 3 (")
+    assert reason.endswith("; not in Promoters")
+    page.button(key="segments.overlap.cell.keep").click().run()
+    assert not page.exception
+    assert page.text_input(key="segments.build.label").value == "Loyal customers alone"
+    assert f"{counted['yes', '']:,}" in texts(page)
+
+
+def test_a_point_of_size_over_time_opens_those_who_belonged_then(open_page):
     page = open_page("segments", **{"segments.section": "Compare", "segments.compare.time": "true"})
     assert not page.exception
-    assert "Customers at the end of each period" in texts(page)
+    lines = tables(page)["Customers at the end of each period"]
+    period, counted = lines[-4]
+    page.selectbox(key="segments.compare.point").select(f"Loyal customers at the end of {period}").run()
+    rows = first_list(page)
+    assert len(rows) == listed(page) == int(counted.replace(",", "")) > 0
+    assert set(rows["reason"].str.slice(0, 20)) == {"In Loyal customers ("}
+
+
+def test_a_figure_of_the_comparison_opens_the_customers_that_add_up_to_it(open_page):
+    where = {"segments.section": "Compare", "segments.compare.metric": "Net revenue"}
+    page = open_page("segments", **where)
+    assert not page.exception
+    desk, scope = page.session_state["desk"], page.session_state["filters.scope"]
+    day = segment_questions.began(desk, segment_questions.window(desk, scope, "year"))
+    rows = first_list(page)
+    figure = segment_questions.figures(desk, scope, ["loyal"], ["net_revenue"], "year", day)["amount"][0]
+    assert rows["value"].sum() == figure
+    assert all("Days since order at most 180" in reason for reason in rows["reason"])
+
+
+def test_every_metric_can_be_compared(open_page):
+    page = open_page("segments", **{"segments.section": "Compare"})
+    offered = page.multiselect(key="segments.compare.metrics").options
+    desk = page.session_state["desk"]
+    assert len(offered) == len(desk.catalog.plans)
+    page.multiselect(key="segments.compare.metrics").set_value(["rfm", "loyal_customer_share", "nps"]).run()
+    assert not page.exception
+    assert len(tables(page)["Comparison of segments"]) == 3

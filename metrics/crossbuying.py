@@ -26,11 +26,13 @@ YEAR_DAYS: Final = 365
 EVER: Final = Window()
 _SUMS: Final = ("purchases", "lines", "quantity", "gross_amount", "net_amount", "margin")
 _COLUMNS: Final = frozenset({CATEGORY, "ordered_on", "order", *_SUMS})
+HELD: Final = _COLUMNS - {"order", "gross_amount"}
+"""The columns that `holdings` needs."""
 
 
-def basket_rows(marts: Marts, window: Window = EVER) -> pl.DataFrame:
+def basket_rows(marts: Marts, window: Window = EVER, columns: frozenset[str] = _COLUMNS) -> pl.DataFrame:
     """What known customers bought and returned, one row a category, order and day, amounts in units."""
-    rows = marts.rows(RELATIONS["baskets"], window, _COLUMNS, exact=frozenset())
+    rows = marts.rows(RELATIONS["baskets"], window, columns, exact=frozenset())
     return rows.filter(pl.col("customer").is_not_null(), pl.col(CATEGORY).is_not_null())
 
 

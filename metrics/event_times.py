@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import polars as pl
 
+from metrics.crossbuying import HELD, basket_rows, holdings
 from metrics.frames import Marts
 from metrics.lapse import second_order_lives
 from metrics.periods import Window
@@ -20,7 +21,8 @@ EVENTS: Final[tuple[Event, ...]] = ("second_order", "second_category", "lapse", 
 def lives_until(marts: Marts, event: Event) -> pl.DataFrame:
     """One row a customer with a beginning, sorted: customer, duration (days), observed, began_on.
 
-    The second order counts from the first, the second category likewise; a lapse is the day on which the
+    The second order counts from the first, the second category likewise, net of what was returned in full; a
+    lapse is the day on which the
     silence that lasts today became longer than the own rhythm or season allows (`metrics.lapse`); the end of
     a contract counts from the first day under one to the first day without any, contracts that overlap or
     follow each other joined. Raises Missing where no source gives it.
@@ -37,14 +39,13 @@ def lives_until(marts: Marts, event: Event) -> pl.DataFrame:
 
 
 def _second_category(marts: Marts) -> pl.DataFrame:
-    rows = marts.rows(RELATIONS["baskets"], Window(), frozenset({"ordered_on", "category", "purchases"}))
-    bought = rows.filter(
-        pl.col("purchases") > 0, pl.col("customer").is_not_null(), pl.col("category").is_not_null()
-    )
-    firsts = bought.group_by("customer", "category").agg(pl.col("ordered_on").min())
-    days = firsts.group_by("customer").agg(
-        pl.col("ordered_on").min().alias("first_on"),
-        pl.col("ordered_on").sort().get(1, null_on_oob=True).alias("second_on"),
+    days = (
+        holdings(basket_rows(marts, columns=HELD))
+        .group_by("customer")
+        .agg(
+            pl.col("first_on").min(),
+            pl.col("first_on").sort().get(1, null_on_oob=True).alias("second_on"),
+        )
     )
     return _lives(days, marts)
 

@@ -87,7 +87,10 @@ _EVENTS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "contract": ("subscriptions", ("customer", "started_on", "ended_on")),
 }
 _PANEL: Final = ("customer_periods", ("customer", "period", "orders"))
-_IN_CATEGORY: Final = ("baskets", ("customer", "ordered_on", "category", "purchases"))
+_IN_CATEGORY: Final = (
+    "baskets",
+    ("customer", "ordered_on", "category", "purchases", "lines", "quantity", "net_amount"),
+)
 _OF_SPEND: Final = ("paid_back", "payback_age")
 _AMOUNTS: Final = {
     "net_retention": ("net_amount",),

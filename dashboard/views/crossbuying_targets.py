@@ -88,7 +88,7 @@ def _list(desk: Desk, rows: pl.DataFrame, found: Trained) -> None:
     )
     customer_list(
         desk,
-        _said(rows),
+        told(rows),
         key="crossbuying.targets",
         file="cross-selling",
         label=_("Offers by customer"),
@@ -108,8 +108,8 @@ def _list(desk: Desk, rows: pl.DataFrame, found: Trained) -> None:
     )
 
 
-def _said(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with what speaks for each offer in words."""
+def told(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `metrics.next_category_offers.offers` with what speaks for each offer in words."""
     partner = pl.when(pl.col("partner").is_not_null()).then(
         pl.format(_("holds {}, {} times chance together"), "partner", pl.col("lift").round(1))
     )

@@ -1,11 +1,15 @@
 """The cross-buying page: its sections, controls and lists, and what it says without categories."""
 
+import re
 import shutil
 
 import polars as pl
 import pytest
 
 from dashboard import crossbuying_data as asked
+from dashboard.format import MISSING
+from dashboard.parts.downloads import csv, xlsx
+from dashboard.views.crossbuying_targets import told
 
 SECTIONS = ("breadth", "together", "direction", "losses", "targets")
 
@@ -59,6 +63,42 @@ def test_tile_figures_and_list_count_the_same_losing_customers(opened, texts):
     said = texts(opened("losses"))
     n = next(text for text in said if "with two categories or more" in text).split(" of ")[0]
     assert f"{n} customers" in said
+
+
+def test_the_page_explains_once_why_counts_of_categories_mislead(opened, texts):
+    assert [
+        text.startswith("Whoever orders more often holds more categories") for text in texts(opened())
+    ].count(True) == 1
+
+
+def test_what_foretells_is_told_both_ways_with_a_caution(opened, texts):
+    said = texts(opened("direction"))
+    assert {"Loyalty, then breadth", "Breadth, then loyalty"} <= set(said)
+    assert any("What foretells need not cause" in text for text in said)
+
+
+def test_thin_pairs_are_masked(opened):
+    """Products are rarer than categories: where fewer than five are expected there is no lift to read."""
+    page = opened("together").selectbox(key="crossbuying.item").set_value("product").run()
+    table = next(html.value for html in page.html if "expected together, too few" in html.value)
+    thin = re.findall(r'<span class="few" title="([\d.]+) expected together, too few">([^<]*)<', table)
+    assert len(thin) == table.count("too few") > 0
+    assert all(float(expected) <= 5 and text == MISSING for expected, text in thin)
+    known = re.findall(r"together, ([\d,]+) expected by chance", table)
+    assert all(int(expected.replace(",", "")) >= 5 for expected in known)
+
+
+def test_the_target_list_goes_to_files_with_a_reason_for_everybody(opened):
+    desk, scope = visit(opened("targets"))
+    rows = told(asked.targets(desk, scope, asked.following(desk, scope, 90)))
+    written = pl.read_csv(csv(rows), encoding="utf8")
+    sheet = pl.read_excel(xlsx(rows), engine="calamine")
+    for file in (written, sheet):
+        assert len(file) == len(rows) > 50
+        assert file["reason"].null_count() == 0
+        assert file["reason"].str.contains("last order").all()
+        assert file["customer_id"].cast(pl.String).to_list() == rows["customer_id"].to_list()
+        assert file["value"].to_list() == pytest.approx(rows["value"].to_list(), rel=1e-6)
 
 
 def test_losing_customers_get_no_offer(opened):

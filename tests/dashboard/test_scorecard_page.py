@@ -95,6 +95,61 @@ def test_shares_add_up_and_closed_gaps_are_free(opened):
     assert ranked["rank"].to_list() == list(range(1, len(ranked) + 1))
 
 
+def test_the_page_says_whose_idea_and_whose_layout_it_is(opened, texts):
+    assert "after Hansotia, layout ours" in texts(opened())[1]
+
+
+def test_the_table_has_every_column_with_bars_in_cells(opened):
+    page = opened()
+    table = next(html.value for html in page.html if 'class="plain scorecard"' in html.value)
+    heads = re.findall(r"<th[^>]*>([^<]*)</th>", table)
+    assert heads == [
+        "Rank",
+        "Segment and driver",
+        "Today",
+        "Target",
+        "Expected net",
+        "Equity, alone",
+        "95 % interval",
+        "Shapley share",
+        "Cost",
+        "Chance",
+        "ROI",
+        "Confidence",
+        "Customers",
+        "Gap",
+        "Basis",
+    ]
+    assert table.count("inbar") == 2 * table.count("<tr class")
+
+
+def test_the_reason_of_a_rank_can_be_checked_by_hand(opened):
+    """Gap x share that can be closed x chance - cost, all four in the words, gives the figure at the end."""
+    page = opened("segment")
+    words = next(html.value for html in page.html if 'class="why"' in html.value)
+    gap, closed, chance, likely, cost, net = re.search(
+        r"worth \+\$([\d,.]+) of customer equity\. (\d+).% of it can be closed, with a chance of (\d+).%: "
+        r"\$([\d,.]+)\. The programme costs \$([\d,.]+), which leaves \$([\d,.]+)\.",
+        words,
+    ).groups()
+    gap, likely, cost, net = (float(each.replace(",", "")) for each in (gap, likely, cost, net))
+    assert likely == pytest.approx(gap * float(closed) / 100 * float(chance) / 100, rel=0.01)
+    assert net == pytest.approx(likely - cost, abs=1)
+    assert "it pays in" in words
+
+
+def test_soft_drivers_show_their_effect_on_a_hard_one_or_none(opened, texts):
+    page = opened("balance")
+    said = texts(page)
+    assert {"hard", "soft"} <= set(said)
+    desk, scope = visit(page)
+    link = asked.facts(desk, scope, Split("channel"), shipped_plan()).link
+    satisfaction = [text for text in said if text.startswith(("n/a: ", "retention: a point more"))]
+    assert len(satisfaction) == 1
+    assert satisfaction[0].startswith("n/a: ") == (link is None)
+    assert "100 %" in [text.replace("\N{NO-BREAK SPACE}", " ").replace("\u202f", " ") for text in said]
+
+
 def test_the_flow_adds_up_to_the_cent(opened):
     """Oracle: addition."""
     desk, scope = visit(opened("flow"))

@@ -1,12 +1,22 @@
 """Association of pairs: the textbook baskets, SQL, scipy, mlxtend's formulas by hand, identities."""
 
+from datetime import UTC, datetime
+
 import duckdb
 import numpy as np
 import polars as pl
 import pytest
 from scipy import stats
 
+from config.documents import Document
+from config.load import Located
+from connectors.tables import INSTANT, MONEY
 from metrics.affinity import association, pair_counts
+from metrics.catalog import catalog
+from metrics.crossbuying import basket_rows
+from metrics.crossbuying_definitions import Affinity
+from metrics.figures import compute
+from metrics.periods import Window
 
 
 def baskets(*contents):
@@ -35,6 +45,59 @@ def test_tea_and_cookies():
         [0.5, 0.8, 1.0666667, 0.03125, 1.25, 0.1777778], abs=1e-6
     )
     assert row["test"] == "fisher"
+
+
+def test_tea_and_cookies_from_the_baskets_themselves(open_marts):
+    """The same eight baskets as order lines: through counts, and as definitions in YAML."""
+    contents = [("tea", "cookies")] * 4 + [("tea",)] + [("cookies", "milk")] * 2 + [("milk",)]
+    lines = pl.DataFrame(
+        [
+            (f"o{at}", item, f"c{at}", datetime(2024, 1, 1 + at, tzinfo=UTC), item)
+            for at, items in enumerate(contents)
+            for item in items
+        ],
+        schema=["order_id", "line_id", "customer_id", "ordered_at", "category"],
+        orient="row",
+    ).with_columns(
+        ordered_on=pl.col("ordered_at").dt.date(),
+        net_amount=pl.lit(1).cast(MONEY),
+        is_return=pl.lit(value=False),
+    )
+    marts = open_marts({"order_lines": lines.with_columns(pl.col("ordered_at").cast(INSTANT))})
+    pairs, n = pair_counts(basket_rows(marts).lazy())
+    row = association(pairs, n).row(
+        by_predicate=(pl.col("x") == "cookies") & (pl.col("y") == "tea"), named=True
+    )
+    names = ("support", "confidence_back", "lift", "leverage", "chi_square")
+    expected = [0.5, 0.8, 1.0666667, 0.03125, 0.1777778]
+    assert [row[name] for name in names] == pytest.approx(expected, abs=1e-6)
+    said = {"kind": "affinity", "first": "tea", "second": "cookies", "description": "One."}
+    values = ("support", "confidence", "lift", "leverage")
+    ours = [
+        Affinity(**said, name=name, label=name, value=name, unit="ratio" if name == "lift" else "rate")
+        for name in values
+    ]
+    found = catalog([Located(each, Document("metrics.yaml")) for each in ours])
+    figures = compute(found, values, marts, Window())
+    assert dict(figures.select("metric", "value").iter_rows()) == pytest.approx(
+        dict(zip(values, expected[:4], strict=True)), abs=1e-6
+    )
+
+
+def test_hyper_lift_is_over_the_quantile_of_chance():
+    """Oracle: scipy's hypergeometric distribution."""
+    pairs, n = pair_counts(random_baskets().lazy())
+    table = association(pairs, n)
+    quantiles = stats.hypergeom.ppf(0.99, n, table["n_x"].to_numpy(), table["n_y"].to_numpy())
+    expected = [float(count / q) if q else None for count, q in zip(table["n_xy"], quantiles, strict=True)]
+    assert table["hyper_lift"].to_list() == pytest.approx(expected)
+
+
+def test_p_values_are_adjusted_over_all_pairs():
+    """Oracle: scipy's Benjamini and Hochberg."""
+    table = association(*pair_counts(random_baskets().lazy()))
+    expected = stats.false_discovery_control(table["p_value"].to_numpy())
+    assert table["p_adjusted"].to_list() == pytest.approx(expected.tolist())
 
 
 def test_counts_by_hand():

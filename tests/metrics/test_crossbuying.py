@@ -1,15 +1,20 @@
 """Cross-buying: SQL, enumeration; losses; definitions and the customers behind them."""
 
+from datetime import date
 from itertools import combinations
 
 import duckdb
+import numpy as np
 import polars as pl
 import pytest
 from pydantic import ValidationError
+from scipy.stats import entropy
+from statsmodels.duration.survfunc import SurvfuncRight
 
 from config.documents import Document
 from config.errors import Fault
 from config.load import Located
+from connectors.tables import INSTANT, MONEY
 from metrics.affinity import association, pair_counts
 from metrics.catalog import catalog
 from metrics.cross_buyers import accounts, by_trait, losses, with_traits
@@ -70,6 +75,70 @@ def test_holdings_net_of_what_came_back_in_full(bought, sql):
     assert (row["customers"], row["multi"]) == (people, many)
     assert row["categories"] == pytest.approx(total / people)
     assert row["categories_lower"] < row["categories"] < row["categories_upper"]
+
+
+def test_focus_and_entropy_of_each_customer(bought, sql):
+    """Oracle: SQL for the shares of revenue, scipy for their entropy."""
+    customers = bought[2]
+    shares: dict[str, list[float]] = {}
+    for customer, net in sql(
+        """SELECT customer_id, greatest(sum(net_amount), 0)::DOUBLE FROM used
+           SEMI JOIN held USING (customer_id, category) GROUP BY customer_id, category"""
+    ):
+        shares.setdefault(customer, []).append(net)
+    assert len(shares) == len(customers)
+    found = sorted(customers.select("focus", "entropy").rows())
+    expected = sorted((max(nets) / sum(nets), float(entropy(nets))) for nets in shares.values() if sum(nets))
+    assert [row for row in found if row[0] is not None] == [pytest.approx(row) for row in expected]
+    even = pl.DataFrame({"customer": [1, 1, 2], "category": ["a", "b", "a"], "net_amount": [5, 5, 9]})
+    rows = even.with_columns(purchases=1, order=pl.col("customer"))
+    table = breadth(rows, even)
+    assert table["entropy"].to_list() == pytest.approx([np.log(2), 0.0])
+    assert table["focus"].to_list() == [0.5, 1.0]
+
+
+def test_what_came_back_in_full_is_in_no_measure(open_marts):
+    """Ann keeps tea and sent back her toys; bob sent back one of two mugs, and holds both categories."""
+    bought = [
+        ("o1", "ann", date(2024, 1, 5), "tea", 1.0, False),
+        ("o2", "ann", date(2024, 1, 9), "toys", 2.0, False),
+        ("r2", "ann", date(2024, 1, 20), "toys", -2.0, True),
+        ("o3", "bob", date(2024, 1, 5), "tea", 1.0, False),
+        ("o4", "bob", date(2024, 2, 9), "mugs", 2.0, False),
+        ("r4", "bob", date(2024, 2, 20), "mugs", -1.0, True),
+    ]
+    names = ["order_id", "customer_id", "ordered_on", "category", "quantity", "is_return"]
+    lines = pl.DataFrame(bought, schema=names, orient="row").with_columns(
+        line_id=pl.lit("1"),
+        net_amount=(9 * pl.col("quantity")).cast(MONEY),
+        ordered_at=pl.col("ordered_on").cast(INSTANT),
+    )
+    marts = open_marts({"order_lines": lines})
+    rows = basket_rows(marts)
+    held = holdings(rows)
+    people = dict(marts.frame("customer_summary").select("customer", "customer_id").iter_rows())
+    named = [
+        (people[customer], category) for customer, category in held.select("customer", "category").rows()
+    ]
+    assert sorted(named) == [("ann", "tea"), ("bob", "mugs"), ("bob", "tea")]
+    broad = breadth(rows, held)
+    assert summary(broad)["multi_share"].to_list() == [0.5]
+    assert broad["entropy"].to_list() == pytest.approx([0.0, entropy([9, 9])])
+    shares = dict(penetration(held, broad).select("category", "share").iter_rows())
+    assert shares == {"mugs": 0.5, "tea": 1.0}
+    assert rarefaction(held, broad, 1)["categories"].to_list() == [1.0]
+    lives = lives_until(marts, "second_category")
+    assert lives.select("duration", "observed").rows() == [(167, False), (35, True)]
+    begun = first_categories(held, lives).row(0, named=True)
+    assert (begun["category"], begun["customers"], begun["categories"], begun["next"]) == (
+        "tea",
+        2,
+        1.5,
+        "mugs",
+    )
+    january = Window(Grain.MONTH, Calendar().code(date(2024, 2, 1), Grain.MONTH))
+    rates = cross_buy_rates(cross_buyers(rows, held, Calendar(), january)).row(0, named=True)
+    assert (rates["n"], rates["buyers"]) == (2, 1)
 
 
 def test_penetration_of_groups_against_sql(bought, sql, shop, shop_marts):
@@ -160,7 +229,17 @@ def test_first_categories_count_everybody_where_they_began(bought, sql, shop_mar
         )
     )
     assert dict(table.select("category", "customers").iter_rows()) == counted
-    assert table["second_year"].is_between(0, 1).all()
+    days = sql(
+        f"""WITH began AS (SELECT customer_id, min(first_on) AS began FROM held GROUP BY 1),
+        second AS (SELECT customer_id, list_sort(list(first_on))[2] AS day FROM held GROUP BY 1)
+        SELECT category, coalesce(day, DATE '{shop_marts.as_of}') - began, day IS NOT NULL
+        FROM held JOIN began USING (customer_id) JOIN second USING (customer_id) WHERE first_on = began"""
+    )
+    for row in table.iter_rows(named=True):
+        ours = [(waited, met) for category, waited, met in days if category == row["category"]]
+        curve = SurvfuncRight(*(np.array(column) for column in zip(*ours, strict=True)))
+        within = curve.surv_prob[curve.surv_times <= 365]
+        assert row["second_year"] == pytest.approx(1 - within[-1])
 
 
 def test_accounts_against_sql(bought, sql, shop_marts):

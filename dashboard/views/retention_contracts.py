@@ -190,7 +190,7 @@ def _table(desk: Desk, scope: Scope, table: pl.DataFrame) -> None:
     show = desk.show
     names = ("start", "new", "reactivation", "churn", "end")
     heads = [Column(_("Period")), *(Column(_(NAMES[name]), "number") for name in names)]
-    heads += [Column(_(KEPT["logo_churn"]), "number"), Column(_("95 %"))]
+    heads += [Column(_("Lost"), "number"), Column(_("95 %"))]
     rows = []
     for row in table.reverse().head(6).iter_rows(named=True):
         counts = [show.decimal(row[f"{name}_n"], 0) for name in names]

@@ -86,11 +86,11 @@ def _curve_card(desk: Desk, scope: Scope, chosen: Chosen) -> tuple[Card, Chart |
 
 
 def _curve_finding(desk: Desk, grain: str, drawn: Mapping[str, pl.DataFrame]) -> str:
-    """Where the two curves lie furthest apart."""
+    """Where the two curves lie furthest apart, within the first twelve periods: later ones rest on few."""
     if len(drawn) == 2:
         (a, first), (b, second) = drawn.items()
         gap = (pl.col("rate") - pl.col("rate_right")).abs()
-        both = first.join(second, on="age").sort(gap, descending=True).head(1)
+        both = first.join(second, on="age").filter(pl.col("age") <= 12).sort(gap, descending=True).head(1)
         for age, x, y in both.select("age", "rate", "rate_right").iter_rows():
             text = _("{a} and {b} lie furthest apart in {grain} {age}: {x} against {y}")
             show = desk.show.percent

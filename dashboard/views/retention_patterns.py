@@ -36,10 +36,10 @@ WORDS: Final[Mapping[Pattern, str]] = {
     "falling": later("order less since the middle window ended"),
 }
 STAKES: Final[Mapping[Pattern, str]] = {
-    "risen_then_fallen": later("a year lost since"),
-    "fallen_then_recovered": later("a year were missing meanwhile"),
-    "rising": later("a year won"),
-    "falling": later("a year lost"),
+    "risen_then_fallen": later("lost a year since"),
+    "fallen_then_recovered": later("missed a year meanwhile"),
+    "rising": later("won a year"),
+    "falling": later("lost a year"),
 }
 RATES: Final = ("rate_before", "rate_during", "rate_after")
 SHOWN: Final = (

@@ -1,5 +1,6 @@
 import math
 import re
+from datetime import date
 
 import numpy as np
 import orjson
@@ -159,6 +160,25 @@ def test_a_difference_that_may_be_none_is_not_shaded():
         ("1", "", "1.00"),
         ("2", "unsure", "0"),
     ]
+
+
+def test_cells_that_still_run_are_no_zeros_and_old_cohorts_are_pale():
+    """A running cell has the day on which it closes, a cell of few a dash with its reason, zero is a zero."""
+    rows = {"cohort": [1, 1, 1, 2], "age": [0, 1, 2, 0], "until_age": [0, 1, 2, 0], "size": [4, 4, 4, 2]}
+    rows |= {"rate": [1.0, 0.0, None, None], "complete": [True, True, False, True]}
+    rows |= {"young_history": [True] * 3 + [False], "closes_on": [date(2024, 5, 31)] * 4}
+    words = Words(str, lambda day: f"{day:%d %b}", str, "Cohorts", ("Began in", "Customers"), "{day}", "old")
+    notes = lambda cell: "fewer than 5" if cell["complete"] and cell["rate"] is None else ""  # noqa: E731
+    html = cohort_grid(Grid(pl.DataFrame(rows), Shade("rate", str), words, notes))
+    pale, plain = re.findall(r"<tr[^>]*>.*?</tr>", html)[1:]
+    assert 'class="young" title="old"' in pale
+    assert "young" not in plain
+    assert re.findall(r'data-cell="1\.(\d)"[^>]*>([^<]*)<', pale) == [
+        ("0", "1.0"),
+        ("1", "0.0"),
+        ("2", "31 May"),
+    ]
+    assert '<span class="few" title="fewer than 5">' in plain
 
 
 def test_names_of_points_that_lie_close_stand_apart():

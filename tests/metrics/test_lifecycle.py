@@ -108,6 +108,22 @@ def test_a_steady_customer_lapses_early_and_a_rare_one_late():
     assert (once["gaps"], once["own_days"], once["lapse_days"]) == (0, None, once["segment_days"])
 
 
+def test_a_rhythm_is_drawn_towards_that_of_the_segment_by_its_gaps():
+    """Every ten days, and one gap of 80 days of somebody else, which is the segment's nine in ten.
+
+    Three gaps of one's own weigh 3 / (3 + 5) on the scale of logarithms; two are too few to count at all.
+    """
+    steady = [(1, START + timedelta(days=10 * at)) for at in range(4)]
+    fewer = [(2, START + timedelta(days=10 * at)) for at in range(3)]
+    other = [(3, START), (3, START + timedelta(days=80))]
+    as_of = START + timedelta(days=100)
+    segments = pl.DataFrame({"customer": [1, 2, 3], "segment": ["a", "a", "a"]}).cast({"customer": pl.UInt32})
+    table = lapse_days(orders(*steady, *fewer, *other), as_of, quantile=0.9, segment=segments)
+    assert table["segment_days"].to_list() == [80, 80, 80]
+    assert table["own_days"][0] == 10
+    assert table["lapse_days"].to_list() == pytest.approx([10 ** (3 / 8) * 80 ** (5 / 8), 80, 80])
+
+
 def test_nobody_has_a_rhythm_without_gaps():
     table = lapse_days(orders((1, START)), START + timedelta(days=900))
     assert table["lapse_days"].to_list() == [None]

@@ -6,10 +6,11 @@ import duckdb
 import numpy as np
 import polars as pl
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from metrics.frames import Marts
 from metrics.line_cohorts import line_cohorts
-from metrics.lives import lives
+from metrics.lives import Events, lives
 from metrics.marts import build
 from metrics.periods import Calendar, Grain
 from metrics.retention import Cohorts, cohort_table, mean_curve
@@ -238,6 +239,84 @@ def by_hand(frame, grain, window, cohorts):
             eligible, seen = counts.get((cohort, start), (0, 0))
             counts[cohort, start] = eligible + 1, seen + any(start <= age <= until for age in ages)
     return counts
+
+
+ORDERED = """select any_value(customer_id) as who, min(ordered_on) as day from order_lines
+             where not is_return {} group by order_id"""
+EVENTS = {
+    "order": ORDERED.format(""),
+    "tea": ORDERED.format("and category = 'tea'"),
+    "contact": "select customer_id as who, occurred_at as day from interactions",
+    "answer": "select customer_id as who, answered_at as day from survey_answers",
+    "begun": "select customer_id as who, started_on as day from subscriptions",
+    "running": """select customer_id as who,
+        unnest(range(started_on, coalesce(ended_on, date '2024-06-21'), interval 1 day)) as day
+        from subscriptions""",
+}
+LIVED = {
+    "a first order in a category, then any": ("tea", "order", {"start_category": "tea"}),
+    "a first order, then one in a category": ("order", "tea", {"back_category": "tea"}),
+    "a category both times": ("tea", "tea", {"start_category": "tea", "back_category": "tea"}),
+    "a first contact, then an order": ("contact", "order", {"start": "contact"}),
+    "an answer, then a contact": ("answer", "contact", {"start": "survey_answer", "back": "contact"}),
+    "a first order, then an answer": ("order", "answer", {"back": "survey_answer"}),
+    "a contract begun, and one that runs": ("begun", "running", {"start": "contract", "back": "contract"}),
+    "a contract begun, then an order": ("begun", "order", {"start": "contract"}),
+}
+
+
+@pytest.fixture(scope="module")
+def under_contract(shop, open_marts):
+    """The shop with contracts of a third of its customers, some of which have ended, and its tables."""
+    ids = shop["order_lines"]["customer_id"].drop_nulls().unique().sort().gather_every(3)
+    random = np.random.default_rng(8)
+    begun = [date(2023, 1, 1) + timedelta(days=int(day)) for day in random.integers(0, 500, len(ids))]
+    ended = [None if at % 2 else day + timedelta(days=int(100 + 9 * at)) for at, day in enumerate(begun)]
+    boxes = pl.DataFrame({"customer_id": ids, "started_on": begun, "ended_on": ended}).with_columns(
+        subscription_id=pl.col("customer_id"),
+        plan=pl.lit("A"),
+        amount=pl.lit("5").cast(pl.Decimal(18, 4)),
+        billing_period=pl.lit("month"),
+    )
+    tables = {**shop, "subscriptions": boxes}
+    return tables, open_marts(tables)
+
+
+@pytest.mark.parametrize("name", LIVED)
+def test_every_start_and_return_equals_sql(under_contract, name):
+    tables, found = under_contract
+    start, back, choices = LIVED[name]
+    cohorts = Cohorts(events=Events(**choices))
+    rows = lives(found, cohorts.events, cohorts.grain)
+    table = cohort_table(tally(rows, cohorts.grain, found.as_of), cohorts, CALENDAR, found.as_of)
+    database = duckdb.connect()
+    for each in ("order_lines", "interactions", "survey_answers", "subscriptions"):
+        database.register(each, tables[each].to_arrow())
+    database.execute("set timezone = 'UTC'")
+    theirs = database.sql(
+        f"""
+        with starts as ({EVENTS[start]}), backs as ({EVENTS[back]}),
+             s as (select who, year(day) * 12 + month(day) - 1 as m from starts where day < '2024-06-21'),
+             b as (select who, year(day) * 12 + month(day) - 1 as m from backs where day < '2024-06-21'),
+             f as (select who, min(m) as c from s where who is not null group by 1),
+             sizes as (select c, count(*) as size from f group by 1)
+        select c, m - c as age, any_value(size), count(distinct who)
+        from b join f using (who) join sizes using (c) where m >= c and m < 2024 * 12 + 5
+        group by all order by all
+        """
+    ).fetchall()
+    ours = table.filter(pl.col("active") > 0).select("cohort", "age", "size", "active").rows()
+    assert len(theirs) > 10
+    assert ours == theirs
+
+
+def test_bounds_are_those_of_statsmodels(few):
+    _frame, found = few
+    rows = lives(found, Cohorts().events, Grain.MONTH)
+    table = cohort_table(tally(rows, Grain.MONTH, AS_OF), Cohorts(), CALENDAR, AS_OF).drop_nulls("rate")
+    lower, upper = proportion_confint(table["active"].to_numpy(), table["size"].to_numpy(), method="wilson")
+    assert table["lower"].to_list() == pytest.approx(lower.tolist(), abs=1e-12)
+    assert table["upper"].to_list() == pytest.approx(upper.tolist(), abs=1e-12)
 
 
 def test_shifted_dates_change_no_rate():

@@ -22,12 +22,13 @@ from streamlit.testing.v1 import AppTest
 from benchmarks.lines import Size, folder
 from benchmarks.measure import Cost, Result
 from connectors.demo import project as demo
+from connectors.errors import StoreError
 from connectors.store import Store
 from dashboard import data, shell, text, warm
 from dashboard.commands.refresh import is_outdated, load
 from dashboard.desk import Desk
 from dashboard.pages import PAGES
-from dashboard.workspace import PROJECT_VARIABLE, open_workspace
+from dashboard.workspace import PROJECT_VARIABLE, Workspace, open_workspace
 from metrics.periods import Grain
 
 SCRIPT = """
@@ -75,10 +76,18 @@ def provided(size: Size) -> Path:
         demo.write(draft, customers=size.customers, months=MONTHS)
         draft.rename(home)
     workspace = open_workspace(home)
-    current = Store(workspace.store).current()
-    if current is None or is_outdated(workspace, current):
+    if is_stale(workspace):
         load(workspace, now=NOW)
     return home
+
+
+def is_stale(workspace: Workspace) -> bool:
+    """Whether nothing is loaded, or by definitions or a layout of the store that were others."""
+    try:
+        current = Store(workspace.store).current()
+    except StoreError:
+        return True
+    return current is None or is_outdated(workspace, current)
 
 
 def visit(link: Link) -> Cost:

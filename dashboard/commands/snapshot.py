@@ -169,12 +169,12 @@ def compare(
     workspace = opened(project, store)
     library = Library(workspace.folder / FOLDER)
     older = library.find(names[0])
-    before = Side(older.manifest, older.content())
+    before = Side(older.manifest, older.said())
     if names[1] == NOW:
         after = _today(workspace, before, now)
     else:
         newer = library.find(names[1])
-        after = Side(newer.manifest, newer.content())
+        after = Side(newer.manifest, newer.said())
     changes = compared(before, after, _reckoner(workspace, after.manifest.data.version))
     if as_json:
         show_json([rounded(change) for change in changes])

@@ -79,13 +79,16 @@ class Snapshot:
         """Bytes of all its files."""
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
-    def content(self) -> Content:
-        """What it says, with the rows behind charts and tables. Raises SnapshotError when it is damaged."""
+    def said(self) -> Content:
+        """What it says in words and numbers. Raises SnapshotError when it is damaged."""
         try:
-            found = Content.model_validate_json((self.folder / CONTENT).read_bytes())
+            return Content.model_validate_json((self.folder / CONTENT).read_bytes())
         except (OSError, ValidationError) as error:
             raise damaged(self.id, f"its {CONTENT} cannot be read") from error
-        return _with_frames(found, self.folder / FRAMES)
+
+    def content(self) -> Content:
+        """The same with the rows behind charts and tables. Raises SnapshotError when it is damaged."""
+        return _with_frames(self.said(), self.folder / FRAMES)
 
     def figures(self) -> pl.DataFrame:
         """Its figures; see `dashboard.snapshots.content.FIGURE`."""
@@ -108,7 +111,7 @@ class Snapshot:
         ]
         found += [f"`{name}` was added" for name in sorted(there - {*listed, MANIFEST})]
         manifest = self.manifest
-        said = "" if found else content_hash(self.content(), manifest.data.as_of, manifest.format)
+        said = "" if found else content_hash(self.said(), manifest.data.as_of, manifest.format)
         if said and said != manifest.content_hash:
             found.append(f"`{MANIFEST}` does not belong to the content")
         return found

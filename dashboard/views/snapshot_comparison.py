@@ -68,7 +68,7 @@ def _chosen(desk: Desk, found: Sequence[Snapshot]) -> tuple[Snapshot, Snapshot]:
 
 
 def _changes(desk: Desk, before: Snapshot, after: Snapshot) -> list[Change]:
-    sides = [Side(each.manifest, each.content()) for each in (before, after)]
+    sides = [Side(each.manifest, each.said()) for each in (before, after)]
     question = f"compare {before.manifest.content_hash} {after.manifest.content_hash}"
     again = reckoner(desk, after.manifest.data.version)
     return desk.kept(question, lambda: compared(sides[0], sides[1], again))

@@ -1,4 +1,4 @@
-// Draws the charts of a report when they come into view, and says in words what is clicked.
+// Draws the first chart of a report at once, others when they come into view; says in words what is clicked.
 (() => {
   const figures = JSON.parse(document.getElementById("charts").textContent);
   const places = [...document.querySelectorAll(".chart")];
@@ -32,7 +32,8 @@
       }
     }
   }, { rootMargin: "300px" });
-  places.forEach((place) => seen.observe(place));
+  places.slice(0, 1).forEach(draw);
+  places.slice(1).forEach((place) => seen.observe(place));
   const redraw = () => places.filter((place) => place.data).forEach(draw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   window.addEventListener("beforeprint", () => places.filter((place) => !place.data).forEach(draw));

@@ -129,6 +129,10 @@ def peer_averages(desk: Desk, by: str | None) -> pl.DataFrame:
     scores = [name for name in scores if found.family_of[name].name == "scores"]
 
     def made() -> pl.DataFrame:
+        if not scores:
+            return pl.DataFrame(
+                schema={"peers": pl.String, "fact": pl.String, "mean": pl.Float64, "n": pl.Int64}
+            )
         frame = found.frame([*scores, *([by] if by else [])])
         peers = pl.col(by).cast(pl.String) if by else pl.lit("")
         told = (_told(name) for name in scores)

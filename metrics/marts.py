@@ -29,7 +29,7 @@ from connectors.tables import dtypes
 from metrics.category_tree import MART as TREE
 from metrics.category_tree import category_tree
 from metrics.events import complete, event_marts
-from metrics.merging import unified
+from metrics.merging import merged, unified
 from metrics.money import units
 from metrics.orders import FLAGS, orders_of, with_selling
 from metrics.panels import EVERY_SUM, by_period, in_money, panel, with_derived, without
@@ -72,6 +72,7 @@ class _Coding:
     people: pl.DataFrame
     categories: pl.Enum
     dimensions: Mapping[str, pl.Enum]
+    merged: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,14 @@ def build(
     not count, and merged customers are one (`metrics.merging`). Fastest when order_lines are sorted by
     customer_id; right in any order.
     """
+    into = merged(tables.get("customers"))
     tables = unified(tables)
-    people = numbered(tables)
+    people = numbered(tables, into)
     marts: dict[str, pl.LazyFrame | pl.DataFrame] = dict(event_marts(tables, people, calendar, as_of))
     totals = None
     if "order_lines" in tables:
-        made, totals = order_marts(tables["order_lines"], people, calendar, as_of, part_lines=part_lines)
+        lines = tables["order_lines"]
+        made, totals = order_marts(lines, people, calendar, as_of, merged=into, part_lines=part_lines)
         tree = category_tree(opened(tables["order_lines"]), tables.get("products"), as_of)
         marts |= made | {"customer_totals": totals, TREE: tree}
     return marts | {"customer_summary": customer_summary(people, tables.get("customers"), totals)}
@@ -127,6 +130,7 @@ def order_marts(
     dimensions: Mapping[str, pl.Enum] | None = None,
     home: pl.DataFrame | None = None,
     first_order: int = 0,
+    merged: Mapping[str, str] | None = None,
     part_lines: int = PART_LINES,
 ) -> tuple[dict[str, pl.LazyFrame | pl.DataFrame], pl.DataFrame]:
     """The marts of order lines, and the sums of each customer who has any.
@@ -139,6 +143,7 @@ def order_marts(
         people,
         categories or enum_of(distinct_values(lines, "category")),
         line_dimensions(lines) if dimensions is None else dimensions,
+        merged or {},
     )
     parts = _Parts(taken=first_order)
 
@@ -178,10 +183,19 @@ def _rolled(lines: Lines, coding: _Coding, as_of: date) -> tuple[pl.DataFrame, p
     counted = lines.filter(nw.col("ordered_on") <= nw.lit(as_of))
     if not isinstance(nw.to_native(lines), pl.LazyFrame):
         rolled = collected(baskets(counted, dimensions)).with_columns(units(pl.col(*AMOUNTS)))
-        return _coded(rolled, coding)
+        return _coded(_unified(rolled, coding), coding)
     rows = collected(counted.select(*KEYS, *_SUMMED, *dimensions))
     coded, order_ids = _coded(rows.with_columns(units(pl.col(*_AMOUNTS))), coding)
     return collected(baskets(opened(coded.lazy()), dimensions)), order_ids
+
+
+def _unified(rolled: pl.DataFrame, coding: _Coding) -> pl.DataFrame:
+    """Baskets that an engine summed, with merged customers as one."""
+    if not coding.merged:
+        return rolled
+    one = rolled.with_columns(pl.col("customer_id").replace(coding.merged))
+    sums = pl.col(*COUNTS, *QUANTITIES, *AMOUNTS).sum()
+    return one.group_by(KEYS).agg(sums, *(pl.col(name).min() for name in coding.dimensions))
 
 
 def _customer_parts(table: Lines, part_lines: int) -> Iterator[Lines]:

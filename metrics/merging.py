@@ -16,7 +16,8 @@ _ID: Final = "customer_id"
 def unified(tables: Mapping[str, Any]) -> dict[str, Any]:
     """Canonical tables by name with the ids of merged customers replaced, their own rows left out.
 
-    Tables that are no Polars lazy frames are left as they are. Without such a column nothing changes.
+    Tables that are no Polars lazy frames are left as they are: `metrics.marts` sums the lines of an engine
+    first and unites what it gave. Without such a column nothing changes.
     """
     found = merged(tables.get("customers"))
     if not found:

@@ -18,10 +18,15 @@ _PEOPLE_TABLES: Final = ("customers", "order_lines", "survey_answers", "interact
 _FACTS: Final = ("first_order_on", "last_order_on", "categories", *MEASURES)
 
 
-def numbered(tables: Mapping[str, IntoLazyFrame]) -> pl.DataFrame:
-    """Every customer that any table names: `customer_id` (sorted) and its number `customer` from 0."""
+def numbered(tables: Mapping[str, IntoLazyFrame], merged: Mapping[str, str] | None = None) -> pl.DataFrame:
+    """Every customer that any table names: `customer_id` (sorted) and its number `customer` from 0.
+
+    One that was `merged` into another is that one.
+    """
     named = [_ids(tables[name]) for name in _PEOPLE_TABLES if name in tables]
-    ids = pl.concat(named).unique() if named else pl.Series("customer_id", [], pl.String)
+    ids = (
+        pl.concat(named).replace(merged or {}).unique() if named else pl.Series("customer_id", [], pl.String)
+    )
     return ids.drop_nulls().sort().to_frame().with_row_index("customer").select("customer_id", "customer")
 
 

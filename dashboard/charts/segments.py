@@ -24,6 +24,8 @@ from dashboard.theme import QUIET, SERIES
 Flags = NDArray[np.bool_]
 Values = NDArray[np.float64]
 ROW = 24
+UPRIGHT = 6
+"""Of more bars than this the numbers are turned, so that they stand apart on a phone."""
 PAD, TOP, BOTTOM, LEFT = 16, 6, 10, 1e-3
 
 
@@ -34,8 +36,8 @@ def upset(names: Sequence[str], flags: Flags, counts: Sequence[int], show: Show,
     """
     many, rows = len(counts), len(names)
     low = 40 + ROW * rows
-    height = 230 + low
-    frame = layout(height, left=label_room(clipped(names)), right=6, top=20, bottom=8)
+    height = 250 + low
+    frame = layout(height, left=label_room(clipped(names)), right=6, top=40, bottom=8)
     frame |= POINTED
     split = low / height
     frame["xaxis"] = axis() | {"showticklabels": False, "range": [-0.6, many - 0.4], "anchor": "y2"}
@@ -72,7 +74,7 @@ def _counts(counts: Sequence[int], show: Show, combined: Sequence[str]) -> dict[
         "textposition": "outside",
         "cliponaxis": False,
         "constraintext": "none",
-        "textangle": 0,
+        "textangle": -90 if len(counts) > UPRIGHT else 0,
         "textfont": {"size": 11},
         "customdata": [f"{name}: {show(float(n))}" for name, n in zip(combined, counts, strict=True)],
         "hovertemplate": "%{customdata}<extra></extra>",

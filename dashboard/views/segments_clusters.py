@@ -15,6 +15,7 @@ from dashboard.parts import markup, states
 from dashboard.parts.customer_list import customer_list
 from dashboard.parts.kpi_row import sentence
 from dashboard.parts.markup import Column
+from dashboard.parts.opening_table import opening_table
 from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later
@@ -73,7 +74,7 @@ def _table(desk: Desk, found: Clusters) -> None:
             p=show.decimal(found.chance, 2),
         ),
     )
-    heads = [Column(_("Cluster"), "number"), Column(_("What sets it apart"), "wide")]
+    heads = [Column(_("Cluster")), Column(_("What sets it apart"), "wide")]
     heads += [
         Column(_("Customers"), "number"),
         Column(_("Share"), "number"),
@@ -81,7 +82,7 @@ def _table(desk: Desk, found: Clusters) -> None:
     ]
     rows = [
         [
-            str(each.number),
+            _("Cluster {n}").format(n=each.number),
             described(desk, each),
             show.count(each.customers),
             show.percent(each.customers / total),
@@ -89,7 +90,7 @@ def _table(desk: Desk, found: Clusters) -> None:
         ]
         for each in found.clusters
     ]
-    markup.show_table(heads, rows, _("Behaviour clusters"))
+    opening_table(heads, rows, _("Behaviour clusters"), key=f"{KEY}.rows", opens=_open)
     markup.note(
         _(
             "In brackets the median, against that of all customers. Stability: how much of a cluster is "
@@ -97,6 +98,11 @@ def _table(desk: Desk, found: Clusters) -> None:
             "customers, they do not explain them."
         ).format(least=STABLE)
     )
+
+
+def _open(name: str) -> None:
+    """A click on a row lists the customers of its cluster."""
+    st.session_state[f"{KEY}.one"] = int("".join(each for each in name if each.isdigit()))
 
 
 def described(desk: Desk, cluster: Cluster) -> str:
@@ -126,16 +132,12 @@ def _who(desk: Desk, found: Clusters) -> None:
         key=f"{KEY}.one",
         width=240,
     )
-    people = desk.whole.frame("customer_summary")
     numbers = found.members.filter(pl.col("cluster") == chosen)["customer"]
-    shown = [name for name in ("orders", "net_amount", "last_order_on") if name in people.columns]
-    rows = pl.DataFrame([numbers, *(people[name].gather(numbers) for name in shown)])
-    ranked = rows.sort("net_amount", "customer", descending=[True, False], nulls_last=True)
     cluster = next(each for each in found.clusters if each.number == chosen)
-    told = ranked.with_columns(pl.lit(described(desk, cluster)).alias("reason"))
+    rows = pl.DataFrame([numbers]).with_columns(pl.lit(described(desk, cluster)).alias("reason"))
     customer_list(
         desk,
-        segment_data.described(desk, told.select("customer", "reason", *shown)),
+        segment_data.described(desk, segment_data.valued(desk, rows)),
         key=f"{KEY}.customers",
         file=f"cluster-{chosen}",
         label=_("Customers of a cluster"),

@@ -22,7 +22,7 @@ from dashboard.views.segments_cells import Cell, cell_list, opener
 KEY: Final = "segments.overlap"
 CELL: Final = "segments.overlap.cell"
 MOST: Final = 8
-BARS: Final = 20
+BARS: Final = 12
 FIRST: Final = ("loyal", "big_spenders", "complained_unhappy", "promoters", "subscribers")
 
 

@@ -10,7 +10,6 @@ import streamlit as st
 
 from dashboard import segment_questions as asked
 from dashboard import sheet
-from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.parts import markup, states
 from dashboard.parts.cell_grid import cell_grid
@@ -44,8 +43,8 @@ def render(desk: Desk, scope: Scope) -> None:
         _grid(desk, rows, spec)
     with right:
         _named(desk, rows, spec)
-    cell_list(desk, scope, CELL, _cells(spec))
     _bins(desk, rows, spec)
+    cell_list(desk, scope, CELL, _cells(spec))
 
 
 def _cells(spec: Rfm) -> dict[str, Cell]:
@@ -150,13 +149,19 @@ def _bins(desk: Desk, rows: pl.DataFrame, spec: Rfm) -> None:
     own = [key for key in ("recency", "frequency", "monetary") if getattr(spec.edges, key)]
     window = _("of the last {n} days").format(n=spec.days) if spec.days else _("of all history")
     markup.section(_("Bins"), window)
-    body, names = [], _measures()
-    for score_of, score, lowest, highest, customers in asked.bins(rows, spec).iter_rows():
-        ends = ["" if value is None else _edge(desk, score_of, value) for value in (lowest, highest)]
-        body.append([f"{names[score_of]} {score}", *ends, show.count(customers)])
-    heads = [Column(_("Score")), Column(_("from"), "number"), Column(_("to"), "number")]
-    heads += [Column(_("Customers"), "number")]
-    opening_table(heads, body, _("Bins of RFM"), key="segments.rfm.bins", opens=opener(CELL))
+    bins = asked.bins(rows, spec)
+    for column, (name, label) in zip(st.columns(3), _measures().items(), strict=True):
+        heads = [
+            Column(_titled(name, label)),
+            *(Column(head, "number") for head in (_("from"), _("to"), _("Customers"))),
+        ]
+        body = [
+            [f"{label} {score}", *_edges(desk, name, lowest, highest), show.count(customers)]
+            for _of, score, lowest, highest, customers in bins.filter(score_of=name).iter_rows()
+        ]
+        with column:
+            title = _("Bins of {name}").format(name=label.lower())
+            opening_table(heads, body, title, key=f"segments.rfm.bins.{name}", opens=opener(CELL))
     edges = ", ".join(own) if own else _("none; bins are of equal size as far as ties allow")
     text = _(
         "Edges of this project: {edges}. Override `edges`, `bins`, `days`, `segments` of the metric `rfm`."
@@ -164,12 +169,16 @@ def _bins(desk: Desk, rows: pl.DataFrame, spec: Rfm) -> None:
     markup.note(text.format(edges=edges))
 
 
-def _edge(desk: Desk, score_of: str, value: float) -> str:
-    """The lowest or highest value of a bin, with its unit."""
-    match score_of:
-        case "monetary":
-            return desk.show.exact_money(value)
-        case "recency":
-            return _("{n} days").format(n=desk.show.decimal(value, 0))
-        case _:
-            return with_unit(int(value), "orders", desk.show)
+def _edges(desk: Desk, name: str, lowest: float | None, highest: float | None) -> list[str]:
+    """The lowest and the highest value of a bin, with their unit; empty for a bin of nobody."""
+    return ["" if value is None else _edge(desk, name, value) for value in (lowest, highest)]
+
+
+def _edge(desk: Desk, name: str, value: float) -> str:
+    return desk.show.exact_money(value) if name == "monetary" else desk.show.decimal(value, 0)
+
+
+def _titled(name: str, label: str) -> str:
+    """What a bin is of, with its unit; amounts have theirs in every cell."""
+    units = {"recency": _("days"), "frequency": _("orders")}
+    return f"{label} ({units[name]})" if name in units else label

@@ -182,7 +182,7 @@ def _what(desk: Desk, row: _Row, key: str) -> str | None:
         list(options),
         index=list(options).index(start) if start in options else None,
         format_func=lambda option: options[option],
-        placeholder=_("Choose a fact, something done or not done, a segment"),
+        placeholder=_("Choose what it is about"),
         key=f"{key}.what",
         label_visibility="collapsed",
     )

@@ -198,8 +198,8 @@ def test_a_cell_of_the_migration_is_its_list_with_the_reason(open_page):
     [
         ("Champions", "RFM segments", "Champions", 1),
         ("Recency 5, value 4", "Customers by score", "5", 4),
-        ("Recency 3", "Bins of RFM", "Recency 3", 3),
-        ("Frequency 1", "Bins of RFM", "Frequency 1", 3),
+        ("Recency 3", "Bins of recency", "Recency 3", 3),
+        ("Frequency 1", "Bins of frequency", "Frequency 1", 3),
     ],
 )
 def test_cells_rows_and_bins_of_rfm_open_as_many_as_they_count(open_page, cell, table, row, column):

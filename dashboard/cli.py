@@ -239,6 +239,9 @@ def snapshots(
 def compare(
     before: Annotated[str, typer.Argument(metavar="A", help="The older snapshot: its name, or a folder.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The newer one; `latest`, or `now`.")],
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write it as one HTML file.")
+    ] = None,
     project: Folder = None,
     store: StoreFolder = None,
     as_json: Json = False,
@@ -246,7 +249,7 @@ def compare(
     """Say which figures changed between two snapshots, by how much, and why."""
     from dashboard.commands.snapshot import compare as compare_snapshots
 
-    compare_snapshots(project, store, (before, after), as_json=as_json, now=_now())
+    compare_snapshots(project, store, (before, after), page=page, as_json=as_json, now=_now())
 
 
 @app.command()

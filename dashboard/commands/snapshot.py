@@ -160,9 +160,19 @@ def _line(workspace: Workspace, snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def compare(
-    project: Path | None, store: Path | None, names: tuple[str, str], *, as_json: bool, now: datetime
+    project: Path | None,
+    store: Path | None,
+    names: tuple[str, str],
+    *,
+    page: Path | None = None,
+    as_json: bool,
+    now: datetime,
 ) -> None:
-    """What changed between two snapshots and why, the older one first; `now` is the same pages today."""
+    """What changed between two snapshots and why, the older one first; `now` is the same pages today.
+
+    With `page` it is written there as HTML.
+    """
+    from dashboard.snapshots import comparison
     from dashboard.snapshots.compare import Side, compared
     from dashboard.snapshots.told import as_rows, rounded
 
@@ -176,8 +186,13 @@ def compare(
         newer = library.find(names[1])
         after = Side(newer.manifest, newer.said())
     changes = compared(before, after, _reckoner(workspace, after.manifest.data.version))
+    if page is not None:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_bytes(comparison.page(changes, before, after))
     if as_json:
         show_json([rounded(change) for change in changes])
+    elif page is not None:
+        show(str(page))
     else:
         manifest = after.manifest
         head = ("page", "figure", ">before", ">after", ">change", "why")

@@ -36,20 +36,27 @@ def report(content: Content, manifest: Manifest) -> bytes:
     """The whole report as UTF-8."""
     body = "".join(_page(number, page) for number, page in enumerate(content.pages))
     charts = [block.figure for page in content.pages for block in _pictures(page)]
-    scripts = (_plotly(), _own())
-    policy = POLICY.format(scripts=" ".join(f"'sha256-{_hash(script)}'" for script in scripts))
     data = orjson.dumps(charts).decode().replace("<", "\\u003c")
     parts = (
-        f'<!doctype html><html lang="{escape(manifest.locale.split("_")[0])}"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        '<meta name="color-scheme" content="light dark">',
-        f"<title>{escape(manifest.title)} \N{MIDDLE DOT} {escape(manifest.project)}</title>",
-        f'<link rel="icon" href="{_image(MARK.read_bytes())}">',
-        f"<style>{_fonts()}</style>{style_sheet()}<style>{_sheet('report.css')}</style></head><body>",
         _cover(content, manifest),
         f"<main>{body}{_definitions(content.definitions)}{_colophon(manifest)}</main>",
         f'<script type="application/json" id="charts">{data}</script>',
+    )
+    return document("".join(parts), manifest.title, manifest, (_plotly(), _own()))
+
+
+def document(body: str, title: str, manifest: Manifest, scripts: Sequence[str] = ()) -> bytes:
+    """A page that stands alone: what it looks like is in it, and it runs these scripts and no other."""
+    allowed = " ".join(f"'sha256-{_hash(script)}'" for script in scripts) or "'none'"
+    parts = (
+        f'<!doctype html><html lang="{escape(manifest.locale.split("_")[0])}"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY.format(scripts=allowed)}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="color-scheme" content="light dark">',
+        f"<title>{escape(title)} \N{MIDDLE DOT} {escape(manifest.project)}</title>",
+        f'<link rel="icon" href="{_image(MARK.read_bytes())}">',
+        f"<style>{_fonts()}</style>{style_sheet()}<style>{_sheet('report.css')}</style></head><body>",
+        body,
         *(f"<script>{script}</script>" for script in scripts),
         "</body></html>",
     )

@@ -13,8 +13,7 @@ from dashboard.desk import Desk
 from dashboard.format import Formatter
 from dashboard.parts import downloads, markup
 from dashboard.parts.filter_bar import heading
-from dashboard.parts.markup import Column
-from dashboard.snapshots import told
+from dashboard.snapshots import comparison, told
 from dashboard.snapshots.again import reckoner
 from dashboard.snapshots.compare import Change, Side, compared
 from dashboard.snapshots.library import Snapshot
@@ -41,8 +40,17 @@ def draw(desk: Desk, found: Sequence[Snapshot]) -> None:
     with st.container(border=True, key="card-comparison"):
         said = f"{before.manifest.title} \N{RIGHTWARDS ARROW} {after.manifest.title}"
         st.html(markup.card_head(title, said))
-        st.html(markup.table(_columns(), told.as_rows(changes, show), title))
+        st.html(markup.table(comparison.columns(), told.as_rows(changes, show), title))
         downloads.buttons("comparison", lambda: _file(changes, show), "comparison")
+        st.download_button(
+            _("HTML"),
+            lambda: comparison.page(changes, *_sides(before, after)),
+            f"{before.id}-{after.id}.html",
+            "text/html",
+            key="snapshots.comparison.html",
+            icon=":material/download:",
+            on_click="ignore",
+        )
     _why(moved, show)
 
 
@@ -68,21 +76,13 @@ def _chosen(desk: Desk, found: Sequence[Snapshot]) -> tuple[Snapshot, Snapshot]:
 
 
 def _changes(desk: Desk, before: Snapshot, after: Snapshot) -> list[Change]:
-    sides = [Side(each.manifest, each.said()) for each in (before, after)]
     question = f"compare {before.manifest.content_hash} {after.manifest.content_hash}"
     again = reckoner(desk, after.manifest.data.version)
-    return desk.kept(question, lambda: compared(sides[0], sides[1], again))
+    return desk.kept(question, lambda: compared(*_sides(before, after), again))
 
 
-def _columns() -> list[Column]:
-    return [
-        Column(_("Page")),
-        Column(_("Figure")),
-        Column(_("Before"), "number"),
-        Column(_("After"), "number"),
-        Column(_("Change"), "number"),
-        Column(_("Why"), "wide"),
-    ]
+def _sides(before: Snapshot, after: Snapshot) -> tuple[Side, Side]:
+    return Side(before.manifest, before.said()), Side(after.manifest, after.said())
 
 
 def _file(changes: Sequence[Change], show: Formatter) -> pl.DataFrame:
@@ -103,38 +103,7 @@ def _why(moved: Sequence[Change], show: Formatter) -> None:
     change = change or known[0]
     with right:
         by = st.selectbox(_("By"), list(change.parts), format_func=heading, key="snapshots.by")
-    st.html(_sides(change, show))
-    st.html(_parts(change, by or next(iter(change.parts)), show))
-
-
-def _sides(change: Change, show: Formatter) -> str:
-    if change.sides is None:
-        return ""
-    pairs = {
-        _("Volume"): (change.sides.volume, _("how much was counted")),
-        _("Mix"): (change.sides.mix, _("which parts it came from")),
-        _("Rate"): (change.sides.rate, _("what each part did itself")),
-    }
-    return markup.facts(
-        {name: f"{told.written(value, change.unit, show)}, {words}" for name, (value, words) in pairs.items()}
-    )
-
-
-def _parts(change: Change, by: str, show: Formatter) -> str:
-    columns = [
-        Column(heading(by)),
-        Column(_("Before"), "number"),
-        Column(_("After"), "number"),
-        Column(_("Effect"), "number"),
-    ]
-    rows = [
-        [
-            row["by"] or _("not known"),
-            told.value(row["reference"], change.unit, show),
-            told.value(row["current"], change.unit, show),
-            told.written(row["effect"], change.unit, show),
-        ]
-        for row in change.parts[by].iter_rows(named=True)
-    ]
-    whole = "" if change.difference is None else told.written(change.difference, change.unit, show)
-    return markup.table(columns, rows, heading(by), total=[_("All"), "", "", whole])
+    st.html(markup.facts(comparison.sides(change, show)))
+    by = by or next(iter(change.parts))
+    columns, rows, total = comparison.parts(change, by, show)
+    st.html(markup.table(columns, rows, heading(by), total=total))

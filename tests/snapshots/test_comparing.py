@@ -35,6 +35,24 @@ def test_two_months_are_explained_to_the_cent(shop, keep, rapport):
     )
 
 
+def test_a_comparison_is_one_page_that_needs_no_network(shop, keep, rapport, tmp_path):
+    september = keep(shop, "--report", "month", "--title", "<b>September</b>")
+    october = keep(shop, "--page", "overview", "--title", "October")
+    page = tmp_path / "out" / "what changed.html"
+    done = rapport("compare", september.id, october.id, "--project", shop, "--html", page)
+    assert done.code == 0, done.err
+    text = page.read_text("utf-8")
+    changes = rapport("compare", september.id, october.id, "--project", shop, "--json").json
+    revenue = figure(changes, "net_revenue")
+    for shown in (revenue["before"]["shown"], revenue["after"]["shown"], "Sep 2026, then Oct 2026"):
+        assert shown in text
+    assert text.count("<h2>") == sum(1 for each in changes if each["change"] and each["by"])
+    assert "&lt;b&gt;September" in text
+    assert "<script" not in text
+    assert "script-src 'none'" in text
+    assert not [link for link in re.findall(r"""(?:src|href)=["']([^"']*)""", text) if link[:5] != "data:"]
+
+
 def test_a_quotient_is_split_into_mix_and_rate(shop, keep, rapport):
     september = keep(shop, "--report", "month")
     october = keep(shop, "--page", "overview")

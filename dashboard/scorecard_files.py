@@ -11,6 +11,7 @@ import yaml
 
 from config.errors import Fault, Problem
 from config.load import Located, read, read_many
+from metrics.scorecard_changes import PLAN_KEYS
 from metrics.scorecard_plan import OwnPlan, Plan, merged
 
 FILE: Final = "scorecard.yaml"
@@ -52,5 +53,7 @@ def _merged(shipped: Plan, own: Located[OwnPlan]) -> Scorecard:
 
 def as_yaml(plan: Plan) -> str:
     """The whole plan as the text of a project's `scorecard.yaml`."""
-    told = plan.model_dump(exclude_defaults=True)
+    whole, shipped = plan.model_dump(), shipped_plan().model_dump()
+    differing = {name: whole[name] for name in PLAN_KEYS if whole[name] != shipped[name]}
+    told = differing | plan.model_dump(exclude_defaults=True)
     return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=110)

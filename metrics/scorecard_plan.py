@@ -23,6 +23,8 @@ Driver = Literal[
 Basis = Literal["best_quartile", "own_best", "manual", "external"]
 DRIVER_NAMES: Final[tuple[Driver, ...]] = get_args(Driver)
 GIVEN: Final = ("manual", "external")
+_NONE: Final = frozenset({"peers", "referral", "satisfaction"})
+"""What a scorecard may be without."""
 
 
 class DriverPlan(Strict):
@@ -140,9 +142,13 @@ class OwnPlan(Strict):
 
 
 def merged(shipped: Plan, own: OwnPlan) -> Plan:
-    """The shipped plan with what a project's own says. Raises Fault unless the weights sum to 1."""
+    """The shipped plan with what a project's own says; `null` takes back what the shipped one has.
+
+    Raises Fault unless the weights sum to 1.
+    """
     drivers = dict(shipped.by_driver) | {plan.driver: plan for plan in own.drivers}
-    said = {name: value for name, value in own if value is not None and name not in ("drivers", "segments")}
+    written = own.model_fields_set & _NONE | {name for name, value in own if value is not None}
+    said = {name: getattr(own, name) for name in written - {"drivers", "segments"}}
     plan = shipped.model_copy(
         update={**said, "drivers": tuple(drivers.values()), "segments": own.segments or shipped.segments}
     )

@@ -246,7 +246,13 @@ def test_a_project_overrides_drivers_by_name(tmp_path):
     assert not found.problems
     assert found.plan.by_driver["retention"].target == 0.6
     assert found.plan.by_driver["categories"] == shipped_plan().by_driver["categories"]
-    other = {("discount_rate",): 0.2, ("retention", "cost"): 9.0, ("web", "margin_rate", "probability"): 0.1}
+    other = {
+        ("discount_rate",): 0.2,
+        ("referral",): None,
+        ("satisfaction",): None,
+        ("retention", "cost"): 9.0,
+        ("web", "margin_rate", "probability"): 0.1,
+    }
     plan, faults = changed(found.plan, other)
     assert not faults
     (tmp_path / "scorecard.yaml").write_text(as_yaml(plan))

@@ -271,7 +271,10 @@ def _compared_card(desk: Desk, scope: Scope, chosen: Chosen, split: Split) -> No
             )
         cell_grid(cohort_grid(grid), key=f"{KEY}.grid", chosen=retention_cells.choose)
         sheet.record(lambda: _block(desk, scope, chosen, grid))
-        markup.note(_about_apart(chosen))
+        if side == SIDES[2]:
+            markup.note(f"{_('Choose a cell to see its customers.')} {_about_apart(chosen)}")
+        else:
+            _key(desk, chosen, grid.table)
     of = SIDES.index(side)
     if side == SIDES[2]:
         of = SIDES.index(_side(SIDES[:2], named, "of", SIDES[0]))

@@ -55,7 +55,8 @@ CREATE VIEW counted AS
 -- Kaplan-Meier over a customer's gaps, the open one censored.
 CREATE VIEW falls AS
     SELECT customer_id, gap, count(*) AS ended,
-        sum(count(*)) OVER (PARTITION BY customer_id ORDER BY gap DESC) + (any_value(silent) >= gap)::INT AS risk
+        sum(count(*)) OVER (PARTITION BY customer_id ORDER BY gap DESC)
+        + (any_value(silent) >= gap)::INT AS risk
     FROM gaps JOIN counted USING (customer_id) WHERE gap IS NOT NULL GROUP BY 1, 2;
 CREATE VIEW curve AS
     SELECT customer_id, gap,
@@ -78,10 +79,12 @@ CREATE VIEW around AS
     SELECT a.customer_id, a.month, a.n, sum(b.n) AS held FROM months a JOIN months b USING (customer_id)
     WHERE (a.month - b.month + 12) % 12 IN (0, 1, 11) GROUP BY ALL;
 CREATE VIEW best AS
-    SELECT customer_id, arg_min(month, (-held, -n, month)) AS season, max(held) AS held FROM around GROUP BY 1;
+    SELECT customer_id, arg_min(month, (-held, -n, month)) AS season, max(held) AS held
+    FROM around GROUP BY 1;
 CREATE VIEW seasons AS
     SELECT customer_id, season,
-        max(year(day) - (season = 12 AND month(day) = 1)::INT + (season = 1 AND month(day) = 12)::INT) AS latest
+        max(year(day) - (season = 12 AND month(day) = 1)::INT
+            + (season = 1 AND month(day) = 12)::INT) AS latest
     FROM best JOIN bought USING (customer_id) GROUP BY ALL
     HAVING any_value(held) >= 0.8 * count(*) AND count(*) >= 2 AND count(DISTINCT
         year(day) - (season = 12 AND month(day) = 1)::INT + (season = 1 AND month(day) = 12)::INT) >= 2;

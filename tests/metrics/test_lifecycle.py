@@ -96,6 +96,14 @@ def test_own_rhythm_equals_kaplan_meier_customer_by_customer():
         assert row["own_days"] == (reached[0] if len(reached) else longest)
 
 
+@pytest.mark.parametrize("gap", [*range(1, 200, 7), 67])
+def test_of_equal_rhythms_the_mean_is_that_rhythm(gap):
+    """Silent for just as long as always: not lapsed, whatever the last digit of a float."""
+    days = [START + timedelta(days=gap * at) for at in range(9)]
+    table = lapse_days(orders(*((1, day) for day in days)), days[-1] + timedelta(days=gap))
+    assert table.select("lapse_days", "lapsed").row(0) == (float(gap), False)
+
+
 def test_a_steady_customer_lapses_early_and_a_rare_one_late():
     """Weekly against half-yearly, both silent for 60 days; the one-time buyer has the segment's rhythm."""
     as_of = date(2026, 1, 1)

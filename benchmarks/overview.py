@@ -33,7 +33,7 @@ from metrics.periods import Grain
 
 SCRIPT = """
 from benchmarks import overview
-overview.draw()
+overview.draw({path!r})
 """
 COSTS: list[Cost] = []
 """Of every drawing, in their order."""
@@ -90,9 +90,9 @@ def is_stale(workspace: Workspace) -> bool:
     return current is None or is_outdated(workspace, current)
 
 
-def visit(link: Link) -> Cost:
-    """The cost of drawing the page with these filters in its address."""
-    page = AppTest.from_string(SCRIPT, default_timeout=120)
+def visit(link: Link, path: str = PAGES[0].path) -> Cost:
+    """The cost of drawing a page, this one unless another is named, with these filters in its address."""
+    page = AppTest.from_string(SCRIPT.format(path=path), default_timeout=120)
     for name, value in link.items():
         page.query_params[name] = value
     page.run()
@@ -101,11 +101,11 @@ def visit(link: Link) -> Cost:
     return COSTS[-1]
 
 
-def draw() -> None:
+def draw(path: str) -> None:
     """What Streamlit runs for a visit."""
     wall, cpu = time.perf_counter(), time.process_time()
     text.use(data.locale(), text.FOLDER)
-    shell.open_page(PAGES[0])
+    shell.open_page(next(page for page in PAGES if page.path == path))
     COSTS.append(Cost(time.perf_counter() - wall, time.process_time() - cpu, 0.0))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dashboard import segment_data
 from dashboard.desk import Desk
 from dashboard.retention_data import with_ids
 from dashboard.state import Scope
@@ -36,6 +37,7 @@ from metrics.lifetime.validation import (
 )
 from metrics.lifetime.values import Terms, months_after
 from metrics.reasons import Estimate, Reason
+from metrics.selection import SEGMENT as GROUP
 from metrics.selection import Missing
 
 NAMES: Final = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "pareto_nbd": "Pareto/NBD"}
@@ -190,13 +192,19 @@ def in_class(rows: pl.DataFrame, edges: Sequence[float], at: int) -> pl.DataFram
     return rows.filter(pl.col("value") >= low, pl.col("value") < high)
 
 
-def in_segment(rows: pl.DataFrame, by: str, value: str) -> pl.DataFrame:
-    """The rows of one value of an attribute, or of one year of COHORT."""
+def in_segment(desk: Desk, rows: pl.DataFrame, by: str, value: str) -> pl.DataFrame:
+    """The rows of one value of an attribute, of one year of COHORT, or of a segment by its label."""
+    if by == GROUP:
+        people = desk.whole.frame("customer_summary")
+        ids = people["customer_id"].filter(segment_data.groups(desk)[value])
+        return rows.filter(pl.col("customer_id").is_in(ids.implode()))
     return rows.filter(_split(by) == value)
 
 
 def segments_of(desk: Desk, rows: pl.DataFrame, by: str) -> list[str]:
-    """The values of an attribute, in its own order, or the years of COHORT."""
+    """The values of an attribute, in its own order, the years of COHORT, or the labels of segments."""
+    if by == GROUP:
+        return list(segment_data.groups(desk))
     years = rows.select(_split(by)).to_series().drop_nulls().unique().sort() if by == COHORT else ()
     return [*desk.attributes.get(by, years)]
 
@@ -215,7 +223,11 @@ def _totals(desk: Desk, found: Outlook, horizon: Horizon, by: str | None) -> pl.
     if found.purchases is None:
         return pl.DataFrame()
     rows = found.histories
-    if by is not None:
+    if by == GROUP:
+        groups = segment_data.groups(desk)
+        held = {name: rows.filter(each.gather(rows["customer"])) for name, each in groups.items()}
+        rows = pl.concat([part.with_columns(pl.lit(name).alias(GROUP)) for name, part in held.items()])
+    elif by is not None:
         people = desk.whole.frame("customer_summary")
         rows = rows.join(people.select("customer", _split(by)), on="customer", how="left").drop_nulls(by)
     return segment_intervals(rows, found.purchases, found.spend, horizon.terms(found), by=by, draws=_DRAWS)

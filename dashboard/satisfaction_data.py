@@ -10,16 +10,18 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from dashboard import segment_data
 from dashboard.desk import Desk
 from dashboard.retention_data import with_ids
 from dashboard.state import Scope
 from metrics.answers import Answers, Flags, read_answers
-from metrics.gap_comparisons import compare_gaps, gap_trend, gaps_by, respondent_gaps
+from metrics.gap_comparisons import compare_gaps, gap_trend, gaps_by, gaps_of_groups, respondent_gaps
 from metrics.instruments import Instrument
 from metrics.question_scores import Measure, change_p, question_scores, satisfaction_index, score_trend
 from metrics.reasons import Reason
 from metrics.reliability import item_analysis, overall_correlations, reliability
 from metrics.satisfaction import dimension_gaps, item_gaps, performance
+from metrics.selection import SEGMENT
 from metrics.survey_scores import Estimate, Promoters, promoters
 
 COMMENT: Final = "comment"
@@ -173,7 +175,21 @@ def trend(desk: Desk, scope: Scope, instrument: Instrument) -> pl.DataFrame:
 def segments(desk: Desk, scope: Scope, instrument: Instrument, found: Wave, by: str) -> pl.DataFrame:
     """Gaps of the values of an attribute against those of all others, in a wave."""
     question = f"gaps by {by} {stamp(instrument)} {scope.grain} {found.period} {scope.filters}"
+    if by == SEGMENT:
+        return desk.kept(question, lambda: _by_segment(desk, found.now))
     return desk.kept(question, lambda: gaps_by(found.now, attribute(desk, found.now, by)))
+
+
+def _by_segment(desk: Desk, answers: Answers) -> pl.DataFrame:
+    """The same of the segments that any respondent belongs to; they may overlap."""
+    known = answers.where(answers.responses["customer"].is_not_null().to_numpy())
+    inside = {label: belongs(desk, known, label).to_numpy() for label in segment_data.groups(desk)}
+    return gaps_of_groups(known, {label: each for label, each in inside.items() if each.any()})
+
+
+def belongs(desk: Desk, answers: Answers, label: str) -> pl.Series:
+    """Whether the respondent of each response belongs to a segment, by its label; nobody known does not."""
+    return segment_data.groups(desk)[label].gather(answers.responses["customer"]).fill_null(value=False)
 
 
 def attribute(desk: Desk, answers: Answers, by: str) -> pl.Series:

@@ -34,6 +34,11 @@ def book(desk: Desk) -> SegmentBook:
     return desk.segments.book
 
 
+def groups(desk: Desk) -> dict[str, pl.Series]:
+    """By customer number, who belongs to each segment; under the labels."""
+    return {label: book(desk).members(name) for name, label in book(desk).labels.items()}
+
+
 def facts(desk: Desk) -> CustomerFacts:
     """The facts of the customers on the as-of day."""
     return book(desk).facts

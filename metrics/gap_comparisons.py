@@ -1,10 +1,12 @@
 """Gaps of two groups, of every value of an attribute, and through time."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 import scipy
+from numpy.typing import NDArray
 
 from metrics.answers import Answers
 from metrics.multiple import holm
@@ -38,13 +40,23 @@ def gaps_by(answers: Answers, values: pl.Series, *, level: float = 0.95) -> pl.D
     `values` holds a text or null a response. Rows as in `compare_gaps`, where `second` is the value and
     `first` the others; `by` leads, and `p_holm` is taken over all values and dimensions. Sorted by value.
     """
-    known = values.is_not_null().to_numpy()
-    named, inside = values.filter(values.is_not_null()), answers.where(known)
+    known = values.is_not_null()
+    named = values.filter(known)
+    groups = {str(value): (named == value).to_numpy() for value in named.unique().sort()}
+    return gaps_of_groups(answers.where(known.to_numpy()), groups, level=level)
+
+
+def gaps_of_groups(
+    answers: Answers, groups: Mapping[str, NDArray[np.bool_]], *, level: float = 0.95
+) -> pl.DataFrame:
+    """The same of groups that may overlap, each against all other respondents; sorted as they come.
+
+    `groups` says for every response whether it belongs.
+    """
     tables = [pl.DataFrame(schema={"by": pl.String, **_COMPARED, "p_holm": pl.Float64})]
-    for value in named.unique().sort():
-        mine = (named == value).to_numpy()
-        found = compare_gaps(inside.where(~mine), inside.where(mine), level=level)
-        tables.append(found.select(pl.lit(str(value)).alias("by"), pl.all()))
+    for name, mine in groups.items():
+        found = compare_gaps(answers.where(~mine), answers.where(mine), level=level)
+        tables.append(found.select(pl.lit(name).alias("by"), pl.all()))
     single = pl.col("dimension") != OVERALL
     return pl.concat(tables).with_columns(p_holm=pl.when(single).then(holm(pl.when(single).then("p_value"))))
 

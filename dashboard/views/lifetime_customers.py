@@ -158,7 +158,7 @@ def _of_segment(desk: Desk, rows: pl.DataFrame) -> pl.DataFrame:
             label_visibility="collapsed",
             width=220,
         )
-    return rows if value is None else asked.in_segment(rows, by, value)
+    return rows if value is None else asked.in_segment(desk, rows, by, value)
 
 
 def _moving(desk: Desk, scope: Scope, horizon: Horizon, *, falling: bool) -> None:

@@ -27,6 +27,7 @@ from dashboard.state import Scope
 from dashboard.text import gettext as _
 from dashboard.text import later, ngettext
 from metrics.lifetime.outlook import Outlook
+from metrics.selection import SEGMENT as SEGMENTS
 
 GROUP: Final = "lifetime.group"
 BY: Final = "lifetime.by"
@@ -278,9 +279,10 @@ def _segments(desk: Desk, scope: Scope, horizon: Horizon) -> None:
 def choose_split(desk: Desk, label: Literal["visible", "collapsed"] = "visible") -> str:
     """What customers are split by: an attribute, or COHORT."""
     names = [*filter_bar.MAIN, *(name for name in desk.attributes if name not in filter_bar.MAIN)]
+    segments = [SEGMENTS] if desk.segments.book.rules else []
     by = st.selectbox(
         _("Split by"),
-        [*(name for name in names if name in desk.attributes), COHORT],
+        [*(name for name in names if name in desk.attributes), COHORT, *segments],
         format_func=lambda name: _("Year of first order") if name == COHORT else filter_bar.heading(name),
         key=BY,
         bind="query-params",

@@ -13,6 +13,7 @@ from typing import Final
 import polars as pl
 
 from dashboard import satisfaction_data as asked
+from dashboard import segment_data
 from dashboard.desk import Desk
 from dashboard.parts import respondents
 from dashboard.priority_data import perceptions
@@ -23,6 +24,7 @@ from metrics.answers import Answers
 from metrics.instruments import Instrument
 from metrics.kano_features import respondent_categories
 from metrics.satisfaction import OVERALL
+from metrics.selection import SEGMENT
 from metrics.tolerance import respondent_levels
 
 BAR: Final = "|"
@@ -77,10 +79,13 @@ def _dimension(desk: Desk, instrument: Instrument, given: Answers, of: str) -> N
 
 
 def _segment(desk: Desk, instrument: Instrument, given: Answers, by: str, group: str, of: str) -> None:
-    if by not in desk.attributes:
+    if by == SEGMENT and group in segment_data.groups(desk):
+        inside = asked.belongs(desk, given, group)
+    elif by in desk.attributes:
+        inside = (asked.attribute(desk, given, by) == group).fill_null(value=False)
+    else:
         return
     columns = asked.dimension_scores(given, of)
-    inside = (asked.attribute(desk, given, by) == group).fill_null(value=False)
     title = f"{group} \N{MIDDLE DOT} {dimension(desk, instrument, of)}"
     named = {"gap": _("Gap") if instrument.has_gap else _("Perceived")}
     _drawer(desk, title, given, inside & columns["gap"].is_not_null(), columns, named)

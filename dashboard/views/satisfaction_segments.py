@@ -24,6 +24,7 @@ from dashboard.views.satisfaction_respondents import name
 from metrics.disclosure import withheld
 from metrics.instruments import Instrument
 from metrics.satisfaction import OVERALL
+from metrics.selection import SEGMENT
 
 THIN = 100
 Row = Mapping[str, object]
@@ -47,7 +48,7 @@ class Segments:
 
 def draw(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) -> None:
     """The table of an attribute's values by dimension."""
-    if not desk.attributes:
+    if not _splits(desk):
         return
     head, pick = st.columns([3, 1], vertical_alignment="bottom")
     with pick:
@@ -72,12 +73,16 @@ def draw(desk: Desk, scope: Scope, instrument: Instrument, found: Wave) -> None:
 def _attribute(desk: Desk) -> str:
     chosen = st.selectbox(
         _("Split by"),
-        list(desk.attributes),
+        _splits(desk),
         format_func=heading,
         key="satisfaction.by",
         bind="query-params",
     )
-    return chosen or next(iter(desk.attributes))
+    return chosen or _splits(desk)[0]
+
+
+def _splits(desk: Desk) -> list[str]:
+    return [*desk.attributes, *([SEGMENT] if desk.segments.book.rules else [])]
 
 
 def kept(table: pl.DataFrame, least: int) -> pl.DataFrame:

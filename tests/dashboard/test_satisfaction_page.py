@@ -85,6 +85,24 @@ def test_every_section_is_full_on_the_demo(opened, texts, section, said):
     assert any(said in text for text in shown)
 
 
+def test_gaps_split_by_segment_count_the_respondents_who_belong(opened):
+    page = opened(grain="Year", period="2026 so far", **{"satisfaction.by": "Segment"})
+    assert not page.exception
+    desk = page.session_state["desk"]
+    blocks = page.session_state["snapshot.shown"].sheet.blocks()
+    rows = next(block.rows for block in blocks if getattr(block, "title", "") == "Gaps by segment")
+    shown = {row[0]: int(row[1]) for row in rows}
+    year = desk.whole.frame("answers").filter(pl.col("answered_on").dt.year() == 2026)
+    asked = year.filter(
+        pl.col("instrument").cast(pl.String) == "servqual_1991", pl.col("customer").is_not_null()
+    )
+    who = asked.group_by("response_id").agg(pl.col("customer").first())["customer"]
+    for name in ("loyal", "tier_a"):
+        inside = desk.segments.book.members(name).gather(who)
+        assert 0 < shown[desk.segments.book.labels[name]] <= inside.sum()
+        assert shown[desk.segments.book.labels[name]] >= 0.8 * inside.sum()
+
+
 def test_the_net_promoter_score_equals_sql(opened, texts, answers):
     assert answers.num_rows
     (score,) = duckdb.sql(

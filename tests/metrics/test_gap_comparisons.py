@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from metrics.answers import read_answers
-from metrics.gap_comparisons import compare_gaps, gap_trend, gaps_by, respondent_gaps
+from metrics.gap_comparisons import compare_gaps, gap_trend, gaps_by, gaps_of_groups, respondent_gaps
 from metrics.instruments import Dimension, Instrument, Scale
 
 
@@ -102,3 +102,18 @@ def test_without_expectations_perceptions_are_compared():
     row = gaps_by(answers, thirds).filter(by="z", dimension="one").row(0, named=True)
     perceived = answers.parts["perception"][:, :2].mean(axis=1)
     assert row["gap_second"] == pytest.approx(perceived[(thirds == "z").to_numpy()].mean())
+
+
+def test_groups_that_overlap_stand_each_against_everybody_else():
+    """Oracle: scipy over the respondents in the group and those outside it."""
+    answers, _thirds = surveyed()
+    n = answers.n
+    groups = {"many": np.arange(n) < 200, "late": np.arange(n) >= 100, "none": np.zeros(n, dtype=np.bool_)}
+    table = gaps_of_groups(answers, groups).filter(dimension="one")
+    gaps = respondent_gaps(answers)["one"].to_numpy()
+    for name in ("many", "late"):
+        row = table.row(by_predicate=pl.col("by") == name, named=True)
+        expected = stats.ttest_ind(gaps[groups[name]], gaps[~groups[name]], equal_var=False)
+        assert row["n_second"] == groups[name].sum()
+        assert (row["t"], row["p_value"]) == pytest.approx((expected.statistic, expected.pvalue))
+    assert table.row(by_predicate=pl.col("by") == "none", named=True)["gap_second"] is None

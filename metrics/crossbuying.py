@@ -42,15 +42,25 @@ def holdings(rows: pl.DataFrame) -> pl.DataFrame:
     `customer`, `category`, `orders` (with the category), `first_on`, `net_amount` and `margin` (units). What
     was returned in full is not held: no quantity is left, or no amount where quantities are not known.
     """
-    left = pl.when(pl.col("quantity").is_not_null()).then(pl.col("quantity")).otherwise("net_amount")
-    returned = (pl.col("lines") > pl.col("purchases")) & (left <= 0)
     bought = pl.col("purchases") > 0
-    sums = rows.group_by("customer", CATEGORY).agg(
-        bought.sum().cast(pl.Int64).alias("orders"),
-        pl.col("ordered_on").filter(bought).min().alias("first_on"),
-        *(pl.col(name).sum() for name in ("lines", "purchases", "net_amount", "margin")),
-        pl.when(pl.col("quantity").count() > 0).then(pl.col("quantity").sum()).alias("quantity"),
+    sums = (
+        rows.lazy()
+        .select(
+            *("customer", CATEGORY, "lines", "purchases", "quantity", "net_amount", "margin"),
+            orders=bought.cast(pl.Int64),
+            first_on=pl.when(bought).then("ordered_on"),
+            counted=pl.col("quantity").is_not_null(),
+        )
+        .group_by("customer", CATEGORY)
+        .agg(
+            pl.col("orders", "lines", "purchases", "quantity", "net_amount", "margin").sum(),
+            pl.col("first_on").min(),
+            pl.col("counted").any(),
+        )
+        .collect()
     )
+    left = pl.when("counted").then("quantity").otherwise("net_amount")
+    returned = (pl.col("lines") > pl.col("purchases")) & (left <= 0)
     kept = sums.filter(pl.col("purchases") > 0, ~returned)
     return kept.select("customer", CATEGORY, "orders", "first_on", "net_amount", "margin").sort(
         "customer", CATEGORY
@@ -66,12 +76,6 @@ def breadth(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
     """
     net = pl.col("net_amount").clip(0).cast(pl.Float64)
     share = net / net.sum().over("customer")
-    orders = (
-        rows.filter(pl.col("purchases") > 0)
-        .join(held.select("customer", CATEGORY), on=["customer", CATEGORY], how="semi")
-        .group_by("customer")
-        .agg(pl.col("order").n_unique().cast(pl.Int64).alias("orders"))
-    )
     p = pl.col("share")
     wide = held.with_columns(share=pl.when(net.sum().over("customer") > 0).then(share))
     spread = wide.group_by("customer").agg(
@@ -79,7 +83,15 @@ def breadth(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
         p.max().alias("focus"),
         pl.when(p.count() > 0).then(-pl.when(p > 0).then(p * p.log()).otherwise(0.0).sum()).alias("entropy"),
     )
-    return spread.join(orders, on="customer", how="left").sort("customer")
+    return spread.join(order_counts(rows, held), on="customer", how="left").sort("customer")
+
+
+def order_counts(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
+    """How many `orders` each customer has with something held, one row a customer who has any."""
+    bought = rows.filter(pl.col("purchases") > 0).select("customer", CATEGORY, "order")
+    kept = bought.join(held.select("customer", CATEGORY), on=["customer", CATEGORY], how="semi")
+    # In two steps: counting distinct values within groups takes longer the more groups there are.
+    return kept.unique("order").group_by("customer").agg(pl.len().cast(pl.Int64).alias("orders"))
 
 
 def summary(customers: pl.DataFrame, by: str | None = None) -> pl.DataFrame:
@@ -273,7 +285,7 @@ def cross_buyers(rows: pl.DataFrame, held: pl.DataFrame, calendar: Calendar, win
     of history and their `holdings`.
     """
     every = held[CATEGORY].n_unique()
-    days = rows.filter(pl.col("purchases") > 0).select("customer", "ordered_on").unique()
+    days = rows.filter(pl.col("purchases") > 0).select("customer", "ordered_on")
     parts = []
     for code in window.periods:
         start, end = calendar.start(code, window.grain), calendar.end(code, window.grain)

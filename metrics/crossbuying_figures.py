@@ -13,7 +13,14 @@ import polars as pl
 from config.errors import unknown
 from metrics.affinity import association, pair_counts
 from metrics.cross_buyers import accounts
-from metrics.crossbuying import ALL, basket_rows, breadth, cross_buyers, expected_categories, holdings
+from metrics.crossbuying import (
+    ALL,
+    basket_rows,
+    cross_buyers,
+    expected_categories,
+    holdings,
+    order_counts,
+)
 from metrics.crossbuying_definitions import Affinity, CrossBuying, Crossed
 from metrics.frames import CATEGORY, Marts
 from metrics.intervals import ratio, wilson
@@ -133,7 +140,7 @@ def _lost(value: str) -> tuple[pl.Expr, pl.Expr]:
 def _expected(bought: Bought, end: date, k: int) -> pl.DataFrame:
     rows = bought.rows.filter(pl.col("ordered_on") <= end)
     held = holdings(rows)
-    each = expected_categories(held, breadth(rows, held), k)
+    each = expected_categories(held, order_counts(rows, held), k)
     return each.select("customer", "expected")
 
 

@@ -126,7 +126,8 @@ def _summary(desk: Desk, found: pl.DataFrame, able: list[CallReason]) -> None:
 
 def _listed(desk: Desk, found: pl.DataFrame) -> pl.DataFrame:
     """The customers with their reasons in words."""
-    told = found.with_columns(_reason(desk.show, found).alias("reason"))
+    reason = found.select(_reason(desk.show, found).alias("reason")).to_series()
+    told = found.with_columns(segment_data.said(reason))
     shown = ("reason", "value_year", "silent_days", "lapse_days", "last_complaint_on", "orders", "categories")
     kept = told.select(CUSTOMER, *(name for name in shown if name in told.columns))
     return segment_data.described(desk, kept)

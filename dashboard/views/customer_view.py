@@ -17,6 +17,7 @@ from dashboard.desk import Desk
 from dashboard.format import MISSING, Formatter
 from dashboard.parts import markup, states
 from dashboard.parts.figure_row import Stated, figure_row
+from dashboard.parts.filter_bar import heading
 from dashboard.parts.markup import Column
 from dashboard.state import Scope
 from dashboard.text import gettext as _
@@ -119,7 +120,9 @@ def _nobody(desk: Desk) -> None:
 def _person(desk: Desk, who: Person) -> None:
     known = asked.facts(desk, who.number)
     personal = " \N{MIDDLE DOT} ".join(part for part in (who.name, who.email) if part)
-    attributes = ", ".join(str(known[name]) for name in desk.attributes if known.get(name))
+    attributes = " \N{MIDDLE DOT} ".join(
+        f"{heading(name)}: {known[name]}" for name in desk.attributes if known.get(name)
+    )
     markup.section(who.id, personal)
     if personal and desk.role != "shown":
         markup.note(

@@ -185,7 +185,8 @@ def _outcome(desk: Desk, scope: Scope, segment: Segment | None) -> Rule | None:
 def _effect(desk: Desk, segment: Segment, found: Rule) -> None:
     """Who comes and who goes when the rule of a saved segment changes."""
     saved = desk.segments.book.rules.get(segment.name)
-    if saved is None or (saved.segment.where, saved.segment.facts) == (segment.where, segment.facts):
+    ours = asked.words(desk)
+    if saved is None or ours.sentence(saved.segment) == ours.sentence(segment):
         return
     before, after = desk.segments.book.members(segment.name), asked.held(desk, found)
     show = desk.show

@@ -54,6 +54,15 @@ def test_figures_by_segment(own, rapport):
         assert values[name] == alone[0]["value"]
 
 
+def test_figures_by_segment_under_a_condition(own, rapport):
+    asked = ("query", "net_revenue", "orders", "--json", "--project", own, "--where", "region = 'East'")
+    rows = rapport(*asked, "--by", "segment").json
+    whole = {row["metric"]: row["value"] for row in rapport(*asked).json}
+    found = {(row["metric"], row["by"]["segment"]): row["value"] for row in rows}
+    for metric, value in whole.items():
+        assert found[metric, "east"] == value > found[metric, "both"] == found[metric, "often"] > 0
+
+
 def test_an_unknown_segment_is_said(own, rapport):
     done = rapport("query", "net_revenue", "--segment", "oftn", "--project", own)
     assert done.code != 0

@@ -140,6 +140,14 @@ def test_an_edit_says_who_joins_and_leaves_and_can_be_taken_back(open_page, own,
     assert sizes_of(page)["loyal"].customers == before.sum()
 
 
+@pytest.mark.parametrize("name", ["gone_quiet", "loyal", "slipping_best"])
+def test_a_rule_that_is_only_opened_changes_nothing(open_page, shop, texts, name):
+    page = build(open_page, shop, name)
+    shown = texts(page)
+    assert f"{int(page.session_state['desk'].segments.book.members(name).sum()):,}" in shown
+    assert "Against the saved rule" not in " ".join(shown)
+
+
 def sizes_of(page):
     """The sizes that the list of segments shows, by name."""
     return segment_data.sizes(page.session_state["desk"], page.session_state["filters.scope"])
@@ -159,6 +167,16 @@ def test_a_broken_file_of_segments_is_told_and_the_others_serve(open_page, own, 
     page = build(open_page, own, "loyal")
     page.button(key="segments.build.save").click().run()
     assert "Not saved" not in " ".join(texts(page))
+
+
+def test_clusters_open_as_many_customers_as_they_count(open_page):
+    page = open_page("segments", **{"segments.section": "Clusters"})
+    assert not page.exception
+    for row in tables(page)["Behaviour clusters"]:
+        page.selectbox(key="segments.clusters.one").select(int(row[0].split()[-1])).run()
+        rows = first_list(page)
+        assert len(rows) == listed(page) == int(row[2].replace(",", ""))
+        assert rows["reason"].unique().to_list() == [row[1]]
 
 
 @pytest.mark.parametrize("section", ["Compare", "Overlap", "Migration", "RFM"])

@@ -6,6 +6,7 @@ first column, so that nothing is cut.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from importlib.resources import as_file, files
 from typing import Any, Final
@@ -153,12 +154,16 @@ def _parts(
 
 
 def _fitting(letters: Sequence[int]) -> Iterator[list[int]]:
-    columns = [0]
-    for at in range(1, len(letters)):
-        if sum(letters[each] for each in columns) + letters[at] > ROOM and len(columns) > 1:
+    """The columns of each part: as few parts as fit across a page, about equally wide."""
+    first, rest = letters[0], sum(letters[1:])
+    each = rest / max(math.ceil(rest / (ROOM - first)), 1)
+    columns, used = [0], 0.0
+    for at, width in enumerate(letters[1:], 1):
+        if len(columns) > 1 and used + width / 2 > each:
             yield columns
-            columns = [0]
+            columns, used = [0], 0.0
         columns.append(at)
+        used += width
     yield columns
 
 

@@ -8,6 +8,11 @@ from connectors.store import Store
 from dashboard.figures import Book
 from dashboard.segment_files import facts_of, segments, shipped_segments
 from dashboard.workspace import open_workspace
+from metrics.lifetime.outlook import Outlook
+from metrics.lifetime.values import Terms
+from metrics.patterns import busiest, movements
+from metrics.segment_definitions import Segment
+from metrics.segments import draft_rule
 
 VIEWS = """
 CREATE VIEW bought AS
@@ -179,3 +184,39 @@ def test_the_states_divide_all_customers(opened):
     states = ("prospects", "new_customers", "active_customers", "returning_customers", "due_customers")
     flags = pl.DataFrame([book.members(name).alias(name) for name in (*states, "lost_customers")])
     assert flags.select(pl.sum_horizontal(pl.all())).to_series().eq(1).all()
+
+
+def held(book, where):
+    """The ids of the customers for whom a rule holds."""
+    rule = draft_rule(book, Segment(name="draft", label="Draft", where=where))
+    return set(book.facts.marts.frame("customer_summary").filter(book.holds(rule))["customer_id"])
+
+
+def test_the_main_category_is_where_sql_says_most_was_paid(opened):
+    book, connection, as_of = opened
+    query = f"""SELECT customer_id, arg_min(category, (-paid, category)) AS main FROM (
+        SELECT customer_id, category, sum(net_amount) AS paid FROM order_lines
+        WHERE NOT is_return AND customer_id IS NOT NULL AND ordered_on <= DATE '{as_of}' GROUP BY ALL)
+        GROUP BY 1"""
+    mains = dict(connection.execute(query).fetchall())
+    for category in sorted(set(mains.values()))[:3]:
+        expected = {customer for customer, main in mains.items() if main == category}
+        assert held(book, f"top_category = '{category}'") == expected
+
+
+def test_rules_read_predictions_and_movements(opened):
+    """Oracle: the models and patterns themselves, by customer."""
+    book, _connection, as_of = opened
+    marts = book.facts.marts
+    people = marts.frame("customer_summary")
+    ids = dict(people.select("customer", "customer_id").iter_rows())
+    found = Outlook.of(people, as_of)
+    values = found.values(Terms(as_of, 12, 0.10, found.margin))
+    gone = {ids[n] for n, alive in values.select("customer", "p_alive").iter_rows() if alive < 0.5}
+    assert 0 < len(gone) < len(values)
+    assert held(book, "p_alive < 0.5") == gone
+    worth = {ids[n] for n, value in values.select("customer", "value").iter_rows() if value and value > 100}
+    assert held(book, "lifetime_value > 100") == worth
+    patterns = movements(marts, busiest(marts, by="channel"), by="channel")
+    for (pattern,), rows in patterns.partition_by("pattern", as_dict=True).items():
+        assert held(book, f"movement = '{pattern}'") == {ids[n] for n in rows["customer"]}

@@ -27,6 +27,7 @@ from connectors.engines.session import (
     EngineError,
     Session,
     SqlSession,
+    ahead,
     as_is,
     frame_of,
     opened,
@@ -109,7 +110,7 @@ class PostgreSQLSession(SqlSession):
             return
         begun = False
         try:
-            for batch in self._arrow(statement):
+            for batch in ahead(self._arrow(statement)):
                 begun = True
                 yield batch
         except (NotSupportedError, InternalError):

@@ -4,9 +4,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
@@ -24,7 +25,6 @@ from connectors.engines.session import (
     Session,
     SqlSession,
     as_is,
-    framed,
     opened,
 )
 from connectors.errors import SourceError
@@ -32,7 +32,9 @@ from connectors.errors import SourceError
 _ALLOWED: Final = frozenset(
     (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE, sqlite3.SQLITE_TRANSACTION)
 )
-_INTEGERS, _REALS, _TEXTS, _BYTES, _LARGE = 1, 2, 4, 8, 16
+_TEXTS_OF: Final = partial(str, encoding="utf-8", errors=MARKED)
+"""Text as it is, bytes that are none marked."""
+_LARGE: Final = "large integer"
 _TABLES: Final = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name"
 _STEPS: Final = 100_000
 """Instructions of SQLite's machine between two looks at the clock: some milliseconds."""
@@ -71,7 +73,7 @@ def _guard(raw: object, seconds: float) -> None:
         raise TypeError(raw)
     raw.execute("PRAGMA query_only = ON")
     raw.create_function("exact_text", 1, _exact_text, deterministic=True)
-    raw.text_factory = partial(str, encoding="utf-8", errors=MARKED)
+    raw.text_factory = _TEXTS_OF
     raw.set_authorizer(_authorized)
     ends = monotonic() + seconds
     raw.set_progress_handler(lambda: monotonic() > ends, _STEPS)
@@ -106,15 +108,25 @@ class SQLiteSession(SqlSession):
     def columns(self, relation: str) -> Columns:
         """Types by the cells: one pass over all rows, in the transaction that reads them."""
         names = [column[0] for column in self.described(relation)]
-        kinds: dict[str, int] = {}
+        kinds: dict[str, set[str]] = {}
         for at in range(0, len(names), _AT_ONCE):
-            some = names[at : at + _AT_ONCE]
-            census = ", ".join(_census(self.quoted(name)) for name in some)
-            found = self.run(f"SELECT {census} FROM {relation}").one()
-            kinds |= {name: kind or 0 for name, kind in zip(some, found, strict=True)}
-        bytes_only = tuple(name for name, kind in kinds.items() if kind & _BYTES)
+            kinds |= self._kinds(relation, names[at : at + _AT_ONCE])
+        bytes_only = tuple(name for name, found in kinds.items() if "blob" in found)
         kept = (name for name in kinds if name not in bytes_only)
         return Columns(tuple(_column(name, self.quoted(name), kinds[name]) for name in kept), bytes_only)
+
+    def _kinds(self, relation: str, names: Sequence[str]) -> dict[str, set[str]]:
+        """The types of the cells of some columns, and whether integers beside fractions lose digits."""
+        types = ", ".join(f"typeof({self.quoted(name)})" for name in names)
+        rows = self.run(f"SELECT DISTINCT {types} FROM {relation}").all()
+        kinds = {name: {str(row[at]) for row in rows} - {"null"} for at, name in enumerate(names)}
+        for name in names:
+            if kinds[name] == {"integer", "real"}:
+                cell = self.quoted(name)
+                large = f"typeof({cell}) = 'integer' AND {cell} NOT BETWEEN -{_EXACT} AND {_EXACT}"
+                found = self.run(f"SELECT EXISTS (SELECT 1 FROM {relation} WHERE {large})").scalar()
+                kinds[name] |= {_LARGE} if found else set()
+        return kinds
 
     def batches(self, statement: str, columns: Sequence[Column]) -> Iterator[pl.DataFrame]:
         """The rows straight from SQLite's own cursor."""
@@ -122,30 +134,60 @@ class SQLiteSession(SqlSession):
         assert isinstance(raw, sqlite3.Connection)  # the engine above opens no other
         try:
             cursor = raw.execute(statement)
-            while rows := cursor.fetchmany(BATCH_ROWS):
-                yield framed(rows, columns)
+            while frames := [_framed(rows, columns) for rows in islice(_fetched(raw, cursor), _TAKEN)]:
+                yield pl.concat(frames)
         except sqlite3.Error as error:
             raise EngineError(str(error)) from None
 
 
-_AT_ONCE: Final = 300
-"""Columns that one statement asks for their types; SQLite refuses statements of a million characters."""
+_AT_ONCE: Final = 8
+"""Columns whose types are asked for together: one pass each, and few combinations of types."""
+
+_EXACT: Final = 2**53
+"""The largest whole number up to which all are exact as fractions."""
 
 
-def _census(sql: str) -> str:
-    """The kinds of cells in a column as the sum of their codes."""
-    kinds = {"integer": _INTEGERS, "real": _REALS, "text": _TEXTS, "blob": _BYTES}
-    sums = [f"{code} * max(typeof({sql}) = '{kind}')" for kind, code in kinds.items()]
-    large = f"typeof({sql}) = 'integer' AND {sql} NOT BETWEEN -9007199254740992 AND 9007199254740992"
-    return " + ".join((*sums, f"{_LARGE} * max({large})"))
+_FEW: Final = 1_000
+"""Rows that are fetched at a time: they stay in the processor's cache until they are a frame."""
+
+_TAKEN: Final = BATCH_ROWS // _FEW
 
 
-def _column(name: str, sql: str, kind: int) -> Column:
-    if kind in (_INTEGERS, _INTEGERS | _LARGE):
+def _fetched(raw: sqlite3.Connection, cursor: sqlite3.Cursor) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows, few at a time, their texts as bytes: decoding whole columns takes half the time."""
+    rows = [()]
+    while rows:
+        raw.text_factory = bytes
+        try:
+            rows = cursor.fetchmany(_FEW)
+        finally:
+            raw.text_factory = _TEXTS_OF
+        if rows:
+            yield rows
+
+
+def _framed(rows: Sequence[tuple[Any, ...]], columns: Sequence[Column]) -> pl.DataFrame:
+    values = zip(*rows, strict=True)
+    return pl.DataFrame([_series(column, cells) for column, cells in zip(columns, values, strict=True)])
+
+
+def _series(column: Column, cells: Sequence[Any]) -> pl.Series:
+    if column.wire != TEXT:
+        return pl.Series(column.name, cells, column.wire)
+    given = pl.Series(column.name, cells, pl.Binary)
+    try:
+        return given.cast(TEXT)
+    except pl.exceptions.ComputeError:  # bytes that are no text
+        texts = [None if cell is None else _TEXTS_OF(cell) for cell in cells]
+        return pl.Series(column.name, texts, TEXT)
+
+
+def _column(name: str, sql: str, kinds: set[str]) -> Column:
+    if kinds == {"integer"}:
         return as_is(name, sql, INTEGER)
-    if kind in (_REALS, _INTEGERS | _REALS):
+    if kinds in ({"real"}, {"integer", "real"}):
         return as_is(name, f"CAST({sql} AS REAL)", NUMBER)
-    if kind in (0, _TEXTS):
+    if kinds <= {"text"}:
         return as_is(name, sql, TEXT)
     return as_is(name, f"exact_text({sql})", TEXT)
 

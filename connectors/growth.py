@@ -15,10 +15,12 @@ import polars as pl
 from connectors.content import Content, content_of, digest
 from connectors.layers import MOST_LAYERS, Place, scanned
 from connectors.manifest import Entry, Layer, Part
-from connectors.parts import PartWriter, in_order
+from connectors.parts import MANY_ROWS, PartWriter, in_order
 
 MOST_CHANGED: Final = 0.3
 """Share of a table's rows that a layer may hold; for more, all is written anew."""
+
+_KEY: Final = "(key)"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def grown(
     beside = _beside(rows, changed, went, came, group, keys)
     if beside is None:
         return None
-    layer = in_order(pl.concat([beside, came.select(beside.columns)]), order)
+    layer = _set_into(beside, came.select(beside.columns), order)
     if layer.height > MOST_CHANGED * before.rows:
         return None
     content = _content(before, went, came)
@@ -96,6 +98,15 @@ def _beside(
     if twice or found.height - others.height != went.height:
         return None
     return others.filter(mine)
+
+
+def _set_into(beside: pl.DataFrame, came: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
+    """Both together in order; many rows by the first key alone, as `in_order` has them."""
+    key = pl.col(order[0]).fill_null("")
+    if beside.height < MANY_ROWS or not beside.select(key).to_series().is_sorted():
+        return in_order(pl.concat([beside, came]), order)
+    both = [rows.lazy().with_columns(key.alias(_KEY)) for rows in (beside, in_order(came, order))]
+    return both[0].merge_sorted(both[1], _KEY, maintain_order=True).drop(_KEY).collect()
 
 
 def _content(before: Entry, went: pl.DataFrame, came: pl.DataFrame) -> Content:

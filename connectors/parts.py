@@ -8,10 +8,10 @@ the table, and a table loaded again is cut at the same values and finds its unch
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, takewhile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import uuid4
 
 import numpy as np
@@ -25,11 +25,11 @@ from connectors.manifest import Entry, Part
 
 PART_ROWS: Final = 1_000_000
 ROW_GROUP_ROWS: Final = 250_000
-_COMPRESSION: Final = (
-    "lz4"  # half as large again as zstd, read in half the time and written in three quarters
-)
+Compression = Literal["lz4", "uncompressed"]
 _DRIFT: Final = 1.5  # parts may grow or shrink by this factor before the table is cut anew
-_MANY_ROWS: Final = 50_000
+MANY_ROWS: Final = 50_000
+"""From how many rows on they are sorted by their first key alone."""
+
 _AT_ONCE: Final = 2  # parts in memory: while one is hashed, which takes one processor, another is written
 _DEALT: Final = "dealt"
 
@@ -45,6 +45,13 @@ class PartWriter:
     final: str
     work: Path
     part_rows: int
+    compression: Compression = "lz4"
+    """Half as large again as zstd, read in half the time and written in three quarters."""
+
+    @property
+    def quick(self) -> "PartWriter":
+        """One that does not compress: for what is small and soon replaced."""
+        return replace(self, compression="uncompressed")
 
     def table(
         self,
@@ -89,7 +96,7 @@ class PartWriter:
     def mart(self, number: int, name: str, rows: pl.LazyFrame | pl.DataFrame, hashed: str) -> Entry:
         """The rows in their own order as one part; `hashed` stands for all that they were computed from."""
         path = self._path(number, f"mart-{name}")
-        rows.lazy().sink_parquet(path, compression=_COMPRESSION, row_group_size=ROW_GROUP_ROWS)
+        rows.lazy().sink_parquet(path, compression=self.compression, row_group_size=ROW_GROUP_ROWS)
         part = self._part(path, _height(pl.scan_parquet(path)), hashed)
         return Entry(rows=part.rows, hash=hashed, parts=(part,))
 
@@ -132,7 +139,7 @@ class PartWriter:
 
     def _written(self, number: int, name: str, frame: pl.DataFrame, hashed: str) -> Part:
         path = self._path(number, name)
-        frame.write_parquet(path, compression=_COMPRESSION, row_group_size=ROW_GROUP_ROWS)
+        frame.write_parquet(path, compression=self.compression, row_group_size=ROW_GROUP_ROWS)
         return self._part(path, frame.height, hashed)
 
     def _written_so_far(self) -> int:
@@ -155,7 +162,7 @@ def in_order(frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     Many texts are compared by the eight bytes after what all of them begin with: three times faster than by
     the texts, and enough for almost all ids. The result is checked; where it is not enough, the texts decide.
     """
-    if not keys or frame.height < _MANY_ROWS or frame.schema[keys[0]] != pl.String:
+    if not keys or frame.height < MANY_ROWS or frame.schema[keys[0]] != pl.String:
         return frame.sort(keys) if keys else frame
     whole = frame.rechunk()  # rows are picked three times faster from one chunk than from several
     order = np.argsort(_leading_bytes(whole[keys[0]]), kind="stable").astype(np.uint32)

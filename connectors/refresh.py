@@ -23,6 +23,7 @@ from connectors.errors import SourceError, StoreError
 from connectors.growth import Grown, grown
 from connectors.layers import MovedOn, Place, scanned
 from connectors.manifest import SCHEMA_VERSION, Entry, Manifest, SourceReport, product
+from connectors.parts import PartWriter
 from connectors.sources import Sources
 from connectors.staging import Staged, stage
 from connectors.store import Store, Version
@@ -93,6 +94,8 @@ DATED: Final[Mapping[str, str]] = {
 """Tables in the order in which they are asked for the last day of the data, and the column that tells it."""
 
 _AT_ONCE: Final = 2
+"""Marts of some customers that are written side by side, since some take one processor alone."""
+
 _STAGED: Final = 0.4
 _STORED: Final = 0.7
 
@@ -192,7 +195,7 @@ class _Run:
         built = dict(
             build({name: self.writer.scan(entry) for name, entry in flat.tables.items()}, draft.as_of)
         )
-        return flat.model_copy(update={"marts": self._written(flat, built)})
+        return flat.model_copy(update={"marts": self._written(flat, built, self.writer.parts)})
 
     def _renewed(self, draft: Manifest, renew: Renew) -> Renewed | None:
         """The marts of the customers whose lines changed, where those before were made by the same rules."""
@@ -214,26 +217,30 @@ class _Run:
             previous.manifest.as_of,
         )
 
-    def _written(self, draft: Manifest, built: Mapping[str, Frame]) -> dict[str, Entry]:
-        """Marts as parts, two at a time, since some take one processor alone; a written one is let go."""
-        left, names = dict(built), list(built)
+    def _written(
+        self, draft: Manifest, built: dict[str, Frame], parts: PartWriter, at_once: int = 1
+    ) -> dict[str, Entry]:
+        """Marts as parts; a written one is let go. Whole ones take too much memory for two at a time."""
+        names = list(built)
 
         def written(at: int) -> Entry:
             self.progress(f"writing the mart {names[at]}", _STORED + 0.25 * at / len(names))
-            return self.writer.parts.mart(at, names[at], left.pop(names[at]), _hash_of_mart(names[at], draft))
+            return parts.mart(at, names[at], built.pop(names[at]), _hash_of_mart(names[at], draft))
 
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(at_once) as pool:
             return dict(zip(names, pool.map(written, range(len(names))), strict=True))
 
     def _layered(self, draft: Manifest, renewed: Renewed) -> dict[str, Entry]:
         """The marts of the version before with the rows of the changed customers upon them."""
         assert self.previous is not None  # else nothing is renewed
-        marts = self._written(draft, {**renewed.rows, **renewed.whole})
-        masks = MovedOn(renewed.numbers, self.previous.place, self.writer.parts)
+        parts = self.writer.parts
+        marts = self._written(draft, dict(renewed.rows), parts.quick, _AT_ONCE)
+        whole = self._written(draft, dict(renewed.whole), parts)
+        masks = MovedOn(renewed.numbers, self.previous.place, parts.quick)
         for name in renewed.rows:
             before = self.previous.manifest.marts[name]
             marts[name] = masks.upon(before, marts[name], renewed.order[name])
-        return marts
+        return marts | whole
 
     def _flat(self, draft: Manifest) -> Manifest:
         """The draft with every table in one layer."""
@@ -261,7 +268,7 @@ class _Run:
             order=order_of(table),
             keys=keys(table),
             place=self.previous.place,
-            parts=self.writer.parts,
+            parts=self.writer.parts.quick,
         )
         if found is None:
             return None

@@ -140,9 +140,10 @@ class _Renewal:
 
     def _people(self, kept: pl.Series) -> pl.DataFrame:
         """All customers with their numbers, found without looking through all lines."""
-        own = self.lines.select(pl.col("customer_id").unique()).collect().to_series()
-        ids = pl.concat([kept.alias("customer_id"), own])
-        return numbered({**self.tables, "order_lines": ids.to_frame().lazy()})
+        named = numbered({**self.tables, "order_lines": self.lines})["customer_id"]
+        more = named.filter(~named.is_in(kept.implode()))
+        ids = pl.concat([kept.alias("customer_id"), more]).sort()
+        return ids.to_frame().with_row_index("customer").select("customer_id", "customer")
 
     def _orders(self) -> int:
         """The first order number that is not taken."""

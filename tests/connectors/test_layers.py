@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
+from polars.testing import assert_frame_equal, assert_series_equal
 
 import connectors.growth
 from config.model import Project
@@ -284,6 +284,19 @@ def test_many_layers_become_one(shop: Shop, monkeypatch: pytest.MonkeyPatch):
         seen.append(layers(grown))
         assert_alike(grown, shop.anew())
     assert seen == [2, 3, 1, 2]
+
+
+def test_many_rows_of_a_layer_are_merged_and_not_sorted_anew(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connectors.growth, "MANY_ROWS", 1)
+    shop.put(line(300, None, 3), line(301, None, 4))
+    shop.refreshed("store")
+    shop.put(line(302, None, 5, changed=21), line(303, "C3", 21), line(7, "C3", 8, 99.0, changed=21))
+    grown, whole = shop.refreshed("store"), shop.anew()
+    assert layers(grown) == 2
+    lines = [version.scan("order_lines").collect() for version in (grown, whole)]
+    assert_series_equal(lines[0]["customer_id"], lines[1]["customer_id"])
+    assert_frame_equal(*(rows.sort("order_id", "line_id") for rows in lines))
+    assert_frame_equal(*(version.scan("customer_months").collect() for version in (grown, whole)))
 
 
 def test_files_of_layers_stay_while_a_version_needs_them(shop: Shop):

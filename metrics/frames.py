@@ -8,16 +8,17 @@ because it compares with the customer's first order of all.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import polars as pl
 
 from config.errors import unknown
 from metrics.instruments import Instrument
-from metrics.marts import PANELS, order_marts
+from metrics.marts import PANELS, line_panel, order_marts
 from metrics.money import amounts, units
 from metrics.orders import LINE_SUMS
-from metrics.panels import DERIVED, EVERY_SUM, FOLLOWS, MONEY_COLUMNS, NEEDED, NEIGHBOURS, panel
+from metrics.panels import DERIVED, EVERY_SUM, FOLLOWS, MONEY_COLUMNS, NEEDED, NEIGHBOURS, by_period, panel
 from metrics.people import attribute_names, with_totals
 from metrics.periods import Calendar, Grain, Window
 from metrics.relations import PANEL, Relation
@@ -42,6 +43,7 @@ NEVER: Final = 2**31 - 1
 KEPT: Final = 128
 """How many intermediate results are kept for the next question."""
 
+_GRAIN_OF: Final = {name: grain for grain, name in PANELS.items()}
 _UNASKED: Final[Any] = object()
 
 _NOUNS: Final[Mapping[str, str]] = {
@@ -98,9 +100,8 @@ class Marts:
         has = rows.collect_schema()
         more = [column for column in has if column in columns and column not in held.columns]
         if more:
-            money = [units(pl.col(column)) for column in more if column in MONEY_COLUMNS]
             # In one piece: columns cut differently would be copied to be alike at every look.
-            loaded = rows.select(more).with_columns(money).collect().rechunk()
+            loaded = self._loaded(name, rows, more).rechunk()
             self.opened[key] = held = held.hstack(loaded) if held.columns else loaded
         return held.select(column for column in has if column in columns)
 
@@ -108,6 +109,17 @@ class Marts:
         """Columns of a whole mart, amounts as decimals; see `in_units`."""
         found = self.in_units(name, columns)
         return found.with_columns(amounts(pl.col(each)) for each in found.columns if each in MONEY_COLUMNS)
+
+    def _loaded(self, name: str, rows: pl.LazyFrame, columns: list[str]) -> pl.DataFrame:
+        """Columns of a mart in units; those of a panel that is not stored are made of the orders."""
+        if name in self.frames:
+            money = [units(pl.col(column)) for column in columns if column in MONEY_COLUMNS]
+            return rows.select(columns).with_columns(money).collect()
+        neighbours = not set(columns).isdisjoint(NEIGHBOURS)
+        summed = [sums for sums in EVERY_SUM if sums in columns or (neighbours and sums in NEEDED)]
+        orders = self.in_units("orders", {"customer", "ordered_on", *summed})
+        period = orders.select(self.calendar.codes(pl.col("ordered_on"), _GRAIN_OF[name])).to_series()
+        return by_period(panel(orders, period, columns=summed, neighbours=neighbours)).select(columns)
 
     def kept(self, question: object, make: Callable[[], T]) -> T:
         """The answer to a question about these marts, made once and kept for a while."""
@@ -129,6 +141,9 @@ class Marts:
         return (self.book, question) if self.selection.attributes.get(SEGMENT) else question
 
     def _lazy(self, name: str) -> pl.LazyFrame:
+        if name not in self.frames and name in _GRAIN_OF and "orders" in self.frames:
+            made = partial(line_panel, self.frames["orders"].lazy(), self.calendar, _GRAIN_OF[name])
+            return self.kept(("panel", name), made)
         if name not in self.frames:
             fault = f"no source gives `{_TABLES.get(name, 'order_lines')}`"
             raise Missing(fault)

@@ -6,7 +6,7 @@
 | customer_totals | customer with order lines: all-time sums, first and last day, first dimensions |
 | orders | customer x order x day (customer, ordered_on, order) |
 | baskets | category x customer x order x day (category, customer, ordered_on, order) |
-| customer_weeks, _months, _quarters, _years | period x customer (period, customer) |
+| customer_months, customer_years | period x customer (period, customer) |
 | category_tree | product x category (product, first day) |
 | answers | survey answer (instrument, item, part, day) |
 | contacts, contracts, spending | contact, contract, spend entry (day) |
@@ -60,6 +60,9 @@ PANELS: Final[Mapping[Grain, str]] = {
     Grain.QUARTER: "customer_quarters",
     Grain.YEAR: "customer_years",
 }
+STORED: Final = (Grain.MONTH, Grain.YEAR)
+"""The panels that are stored; the others are made of orders when they are asked for (`metrics.frames`)."""
+
 _OPTIONAL: Final = ("quantity", "cost", "discount", "category")
 _AMOUNTS: Final = ("net_amount", "cost", "discount")
 _SUMMED: Final = (*_AMOUNTS, "quantity", "is_return")
@@ -304,7 +307,7 @@ def _assembled(
     rows = pl.concat([part for category in order for part in parts.baskets[category]]).lazy()
     orders = without(with_derived(pl.concat(parts.orders).lazy()), missing).collect().rechunk().lazy()
     parts.orders.clear()
-    panels = {name: line_panel(orders, calendar, grain) for grain, name in PANELS.items()}
+    panels = {PANELS[grain]: line_panel(orders, calendar, grain) for grain in STORED}
     return {
         "orders": in_money(orders),
         "baskets": in_money(without(with_derived(rows), missing)),
@@ -314,9 +317,11 @@ def _assembled(
 
 def line_panel(orders: pl.LazyFrame, calendar: Calendar, grain: Grain) -> pl.LazyFrame:
     """The panel of order rows by customer and period of a grain, computed when it is asked for."""
+    decimals = {name for name, dtype in orders.collect_schema().items() if dtype.is_decimal()}
+    sums = [units(pl.col(name)) if name in decimals else pl.col(name) for name in EVERY_SUM]
 
     def made(rows: pl.LazyFrame) -> pl.DataFrame:
-        given = rows.select("customer", "ordered_on", *EVERY_SUM).collect(engine="in-memory")
+        given = rows.select("customer", "ordered_on", *sums).collect(engine="in-memory")
         period = given.select(calendar.codes(pl.col("ordered_on"), grain)).to_series()
         return by_period(panel(given, period))
 

@@ -14,7 +14,7 @@ import polars as pl
 from metrics.category_tree import MART as TREE
 from metrics.category_tree import renewed_tree
 from metrics.events import complete, event_marts
-from metrics.marts import MOST_VALUES, PANELS, line_dimensions, missing_columns, order_marts
+from metrics.marts import MOST_VALUES, PANELS, STORED, line_dimensions, missing_columns, order_marts
 from metrics.merging import MERGED
 from metrics.people import customer_summary, enum_of, numbered
 from metrics.periods import Calendar
@@ -26,7 +26,7 @@ ORDER: Final[Mapping[str, tuple[str, ...]]] = {
     "customer_totals": ("customer",),
     "orders": ("customer",),
     "baskets": ("category", "customer"),
-    **dict.fromkeys(PANELS.values(), ("period", "customer")),
+    **{PANELS[grain]: ("period", "customer") for grain in STORED},
 }
 """What marts of order lines are sorted by, up to the customer."""
 

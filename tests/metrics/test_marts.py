@@ -28,7 +28,9 @@ Tables = Mapping[str, pl.DataFrame]
 
 def made(tables: Mapping[str, Any], **options: Any) -> dict[str, pl.DataFrame]:
     lazy = {name: t.lazy() if isinstance(t, pl.DataFrame) else t for name, t in tables.items()}
-    return {name: mart.lazy().collect() for name, mart in build(lazy, Calendar(), AS_OF, **options).items()}
+    marts = {name: mart.lazy().collect() for name, mart in build(lazy, Calendar(), AS_OF, **options).items()}
+    panels = PANELS.values() if "orders" in marts else ()
+    return {**marts, **{name: Marts(marts, Calendar(), AS_OF).frame(name) for name in panels}}
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +122,16 @@ def test_panels_are_sorted_and_know_their_neighbours(shop_made: Tables, name: st
         assert row["active_before"] == ((customer, period - 1) in active)
         assert row["active_next"] == ((customer, period + 1) in active)
         assert row["net_before"] == every.get((customer, period - 1), 0)
+
+
+@pytest.mark.parametrize("name", PANELS.values())
+def test_columns_of_a_panel_are_those_of_the_whole(shop_made: Tables, name: str) -> None:
+    marts = Marts({"orders": shop_made["orders"]}, Calendar(), AS_OF)
+    for columns in ({"customer", "period", "lines"}, {"net_amount", "net_before", "active_next"}):
+        found = marts.in_units(name, columns)
+        money = [pl.col(amount).cast(MONEY) / 10_000 for amount in found.columns if amount.startswith("net_")]
+        whole = shop_made[name].select(found.columns)
+        assert_frame_equal(found.with_columns(money), whole.with_columns(pl.col(MONEY)), check_dtypes=False)
 
 
 def test_marts_have_the_columns_that_definitions_may_name(shop_made: Tables) -> None:

@@ -15,10 +15,10 @@ import polars as pl
 
 from config.errors import unknown
 from metrics.instruments import Instrument
-from metrics.marts import PANELS, line_panel, order_marts
+from metrics.marts import GRAIN_OF, PANELS, columns_of_panel, line_panel, order_marts
 from metrics.money import amounts, units
 from metrics.orders import LINE_SUMS
-from metrics.panels import DERIVED, EVERY_SUM, FOLLOWS, MONEY_COLUMNS, NEEDED, NEIGHBOURS, by_period, panel
+from metrics.panels import DERIVED, EVERY_SUM, FOLLOWS, MONEY_COLUMNS, NEIGHBOURS, panel, summed_for
 from metrics.people import attribute_names, with_totals
 from metrics.periods import Calendar, Grain, Window
 from metrics.relations import PANEL, Relation
@@ -43,15 +43,8 @@ NEVER: Final = 2**31 - 1
 KEPT: Final = 128
 """How many intermediate results are kept for the next question."""
 
-_GRAIN_OF: Final = {name: grain for grain, name in PANELS.items()}
 _UNASKED: Final[Any] = object()
 
-_NOUNS: Final[Mapping[str, str]] = {
-    "survey_answers": "survey answers",
-    "interactions": "contacts",
-    "subscriptions": "contracts",
-    "spend": "money spent",
-}
 _TABLES: Final[Mapping[str, str]] = {
     "answers": "survey_answers",
     "contacts": "interactions",
@@ -115,11 +108,8 @@ class Marts:
         if name in self.frames:
             money = [units(pl.col(column)) for column in columns if column in MONEY_COLUMNS]
             return rows.select(columns).with_columns(money).collect()
-        neighbours = not set(columns).isdisjoint(NEIGHBOURS)
-        summed = [sums for sums in EVERY_SUM if sums in columns or (neighbours and sums in NEEDED)]
-        orders = self.in_units("orders", {"customer", "ordered_on", *summed})
-        period = orders.select(self.calendar.codes(pl.col("ordered_on"), _GRAIN_OF[name])).to_series()
-        return by_period(panel(orders, period, columns=summed, neighbours=neighbours)).select(columns)
+        orders = self.in_units("orders", {"customer", "ordered_on", *summed_for(columns)})
+        return columns_of_panel(orders, self.calendar, GRAIN_OF[name], columns)
 
     def kept(self, question: object, make: Callable[[], T]) -> T:
         """The answer to a question about these marts, made once and kept for a while."""
@@ -141,8 +131,8 @@ class Marts:
         return (self.book, question) if self.selection.attributes.get(SEGMENT) else question
 
     def _lazy(self, name: str) -> pl.LazyFrame:
-        if name not in self.frames and name in _GRAIN_OF and "orders" in self.frames:
-            made = partial(line_panel, self.frames["orders"].lazy(), self.calendar, _GRAIN_OF[name])
+        if name not in self.frames and name in GRAIN_OF and "orders" in self.frames:
+            made = partial(line_panel, self.frames["orders"].lazy(), self.calendar, GRAIN_OF[name])
             return self.kept(("panel", name), made)
         if name not in self.frames:
             fault = f"no source gives `{_TABLES.get(name, 'order_lines')}`"
@@ -290,7 +280,7 @@ class Marts:
 
     def _check_answerable(self, relation: Relation, by: str | None) -> None:
         if (self.selection.categories or by == CATEGORY or self.of_lines) and not relation.of_lines:
-            fault = f"{_noun(relation)} cannot be split by category or order line"
+            fault = f"{relation.noun} cannot be split by category or order line"
             raise Missing(fault)
         if relation.of_customers:
             return
@@ -299,7 +289,7 @@ class Marts:
         )
         by_where = self.mask is not None and not asked
         if by_where or not asked <= relation.columns.keys():
-            fault = f"{_noun(relation)} cannot be split by customer"
+            fault = f"{relation.noun} cannot be split by customer"
             raise Missing(fault)
 
     def is_whole(self, window: Window, by: str | None) -> bool:
@@ -314,8 +304,7 @@ class Marts:
             rows = self.in_units(PANELS[window.grain], {"period", "customer", *columns})
             return between(rows, "period", window.first - before, window.last)
         split = [CATEGORY] if by_category else []
-        neighbours = not columns.isdisjoint(NEIGHBOURS)
-        summed = [name for name in EVERY_SUM if name in columns or (neighbours and name in NEEDED)]
+        neighbours, summed = not columns.isdisjoint(NEIGHBOURS), summed_for(columns)
         orders, period = reached(self._order_rows(by_category, frozenset(summed)), window, self.calendar)
         made = panel(orders, period, split, summed, neighbours=neighbours)
         return made.filter(pl.col("period").is_between(window.first - before, window.last))
@@ -404,12 +393,8 @@ class Marts:
         return rows.select("period", *columns, *split)
 
 
-def _noun(relation: Relation) -> str:
-    return _NOUNS.get(relation.name, relation.name)
-
-
 def _undated(rows: pl.DataFrame, relation: Relation, window: Window) -> pl.DataFrame:
     if window != Window():
-        fault = f"{_noun(relation)} are not dated: ask for all of history"
+        fault = f"{relation.noun} are not dated: ask for all of history"
         raise Missing(fault)
     return rows.with_columns(pl.lit(0, pl.Int32).alias("period"))

@@ -32,7 +32,15 @@ from metrics.events import complete, event_marts
 from metrics.merging import merged, unified
 from metrics.money import units
 from metrics.orders import FLAGS, orders_of, with_selling
-from metrics.panels import EVERY_SUM, by_period, in_money, panel, with_derived, without
+from metrics.panels import (
+    EVERY_SUM,
+    NEIGHBOURS,
+    by_period,
+    in_money,
+    panel,
+    with_derived,
+    without,
+)
 from metrics.people import customer_summary, customer_totals, enum_of, numbered
 from metrics.periods import Calendar, Grain
 from metrics.rollup import (
@@ -60,6 +68,7 @@ PANELS: Final[Mapping[Grain, str]] = {
     Grain.QUARTER: "customer_quarters",
     Grain.YEAR: "customer_years",
 }
+GRAIN_OF: Final = {name: grain for grain, name in PANELS.items()}
 STORED: Final = (Grain.MONTH, Grain.YEAR)
 """The panels that are stored; the others are made of orders when they are asked for (`metrics.frames`)."""
 
@@ -326,3 +335,12 @@ def line_panel(orders: pl.LazyFrame, calendar: Calendar, grain: Grain) -> pl.Laz
         return by_period(panel(given, period))
 
     return in_money(pl.defer(lambda: made(orders), schema=made(orders.clear()).schema))
+
+
+def columns_of_panel(
+    orders: pl.DataFrame, calendar: Calendar, grain: Grain, columns: Sequence[str]
+) -> pl.DataFrame:
+    """Some columns of a panel, amounts in units, from order rows with the sums that `summed_for` names."""
+    period = orders.select(calendar.codes(pl.col("ordered_on"), grain)).to_series()
+    neighbours = not set(columns).isdisjoint(NEIGHBOURS)
+    return by_period(panel(orders, period, columns=columns, neighbours=neighbours)).select(columns)

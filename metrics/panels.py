@@ -1,6 +1,6 @@
 """Customer x period panels: one row a customer and period with any order line, and its neighbours."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -55,6 +55,12 @@ def panel(
     summed = [name for name in EVERY_SUM if name in columns or (neighbours and name in NEEDED)]
     rows = pl.DataFrame([*keys, *sums(orders, summed, at)])
     return with_neighbours(rows, split) if neighbours else rows
+
+
+def summed_for(columns: Collection[str]) -> list[str]:
+    """The sums that some columns of a panel are made of."""
+    neighbours = not set(columns).isdisjoint(NEIGHBOURS)
+    return [name for name in EVERY_SUM if name in columns or (neighbours and name in NEEDED)]
 
 
 def by_period(rows: pl.DataFrame) -> pl.DataFrame:

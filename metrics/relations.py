@@ -53,6 +53,19 @@ class Relation:
     of_customers: bool = True
     of_lines: bool = False
 
+    @property
+    def noun(self) -> str:
+        """What its rows are, in the words of a message."""
+        return _NOUNS.get(self.name, self.name)
+
+
+_NOUNS: Final[Mapping[str, str]] = {
+    "survey_answers": "survey answers",
+    "interactions": "contacts",
+    "subscriptions": "contracts",
+    "spend": "money spent",
+}
+
 
 def _events(
     table: str, mart: str, day: str, *, of_customers: bool = True, more: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """The cohort counts straight from order lines, where no marts have been made of them."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Final
@@ -27,8 +28,7 @@ def line_cohorts(
     age up to the period of the as-of day, sorted: cohort, age, active (0 where nobody came back). Returned
     goods are no order, lines without a customer count for nobody; no lines give no rows.
 
-    The periods of a customer are the bits of a number: a line sets one of them, and customers with the same
-    number are counted together.
+    The periods of a customer are the bits of a number, of which each line sets one.
     """
     returned = pl.col("is_return").fill_null(value=False)
     queries = pl.col("customer_id").rle(), (pl.col("ordered_on").to_physical(), returned)
@@ -47,7 +47,7 @@ def line_cohorts(
     seen = runs.select("value").with_columns(words).drop_nulls()
     if not seen["value"].is_sorted():  # a customer may have several runs
         seen = seen.group_by("value").agg(pl.col(names).bitwise_or())
-    return _table(seen.group_by(names).len(), start, size)
+    return _table([seen[name].to_numpy() for name in names], start, size)
 
 
 def _periods(
@@ -78,8 +78,8 @@ def _seen(rows: pl.DataFrame, lengths: pl.Series, least: int, bits: Bits) -> Bit
     def see(at: int) -> None:
         until = min(at + _PART, len(lengths))
         starts, part = ends[at:until], slice(ends[at], ends[until])
-        own = bits[days[part] - least]
-        own[returned[part]] = 0
+        own = bits.take(np.subtract(days[part], least, dtype=np.intp))
+        own *= ~returned[part]
         seen[at:until] = np.bitwise_or.reduceat(own, starts - starts[0])
 
     with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
@@ -88,26 +88,28 @@ def _seen(rows: pl.DataFrame, lengths: pl.Series, least: int, bits: Bits) -> Bit
     return seen
 
 
-def _table(seen: pl.DataFrame, start: int, size: int) -> pl.DataFrame:
-    """Counts by cohort and age of how many customers (`len`) have which bits."""
+def _first(words: Sequence[Bits], none: int) -> NDArray[np.uint16]:
+    """The period of the lowest bit of each customer; `none` where there is no bit at all."""
+    first = np.full(len(words[0]), none, dtype=np.uint16)
+    for at, word in reversed(list(enumerate(words))):
+        below = np.bitwise_count((word & (~word + np.uint64(1))) - np.uint64(1))  # zeros below the lowest bit
+        np.copyto(first, below + np.uint16(at * _WORD), where=word != 0)
+    return first
 
-    def came(period: int) -> NDArray[np.bool_]:
-        word = seen[str(period // _WORD * _WORD)].to_numpy()
-        return np.asarray(word & np.uint64(1 << period % _WORD), dtype=np.bool_)
 
-    first = np.full(len(seen), size)
-    for period in reversed(range(size)):
-        first[came(period)] = period
-    many = seen["len"].to_numpy().astype(np.float64)
-    counts = [np.bincount(first, many * came(period), minlength=size + 1) for period in range(size)]
-    parts = [
-        pl.DataFrame(
-            {
-                "cohort": np.full(size - cohort, start + cohort, dtype=np.int32),
-                "age": np.arange(size - cohort, dtype=np.int32),
-                "active": np.array([each[cohort] for each in counts[cohort:]], dtype=np.int64),
-            }
-        )
-        for cohort in np.unique(first[first < size])
-    ]
+def _table(words: Sequence[Bits], start: int, size: int) -> pl.DataFrame:
+    """Customers by cohort and age, from their words of 64 periods each."""
+    first = _first(words, size)
+    order = np.argsort(first, kind="stable")
+    edges = np.searchsorted(first[order], np.arange(size + 1))
+    by_cohort = [word[order] for word in words]
+    parts = []
+    for cohort in np.flatnonzero(np.diff(edges)).tolist():
+        ours = slice(edges[cohort], edges[cohort + 1])
+        active = [
+            np.count_nonzero(by_cohort[period // _WORD][ours] & np.uint64(1 << period % _WORD))
+            for period in range(cohort, size)
+        ]
+        rows = pl.DataFrame({"age": range(size - cohort), "active": active}, schema_overrides=SCHEMA)
+        parts.append(rows.select(pl.lit(start + cohort, pl.Int32).alias("cohort"), "age", "active"))
     return pl.concat([pl.DataFrame(schema=SCHEMA), *parts])

@@ -122,6 +122,18 @@ def test_lines_alone_give_the_same_grid():
     assert line_cohorts(frame.lazy(), CALENDAR, date(2024, 7, 31)).rows() == early.rows()
 
 
+def test_lines_alone_give_the_same_weeks_and_days():
+    """More periods than a number of the processor has bits."""
+    frame, as_of = random_lines(), date(2025, 8, 31)
+    shuffled = frame.sample(fraction=1, shuffle=True, seed=1)
+    for grain in (Grain.WEEK, Grain.DAY):
+        grid = table(frame, as_of, grain=grain).select("cohort", "age", pl.col("active").fill_null(0))
+        ours = line_cohorts(shuffled.lazy(), CALENDAR, as_of, grain)
+        over = ours.join(grid, on=["cohort", "age"], how="left", maintain_order="left")
+        assert len(ours) == len(grid) > 1000
+        assert over["active"].to_list() == over["active_right"].to_list()
+
+
 def test_lines_of_nobody_and_returns_are_no_cohort():
     frame = lines(
         ["a", "a", None, "b"], [date(2024, 1, 3), date(2024, 2, 1), date(2024, 1, 9), date(2024, 1, 9)]

@@ -22,7 +22,7 @@ _UNITS: Final = 10_000
 _SUMS: Final = frozenset({"orders", "gross_amount", "returned_amount", "discount", "margin", "net_amount"})
 
 
-def accounts(marts: Marts, baskets: pl.DataFrame, window: Window = EVER) -> pl.DataFrame:
+def accounts(marts: Marts, baskets: pl.DataFrame | pl.LazyFrame, window: Window = EVER) -> pl.DataFrame:
     """What each customer brought and cost, one row a customer who bought anything, sorted.
 
     `baskets` are the rows of `metrics.crossbuying.basket_rows`. `customer`, `categories` (bought, returned or
@@ -40,8 +40,8 @@ def accounts(marts: Marts, baskets: pl.DataFrame, window: Window = EVER) -> pl.D
         pl.col("orders").sum().cast(pl.Int64),
         *(pl.col(name).fill_null(0).sum().cast(pl.Float64) / _UNITS for name in money),
     )
-    bought = baskets.filter(pl.col("purchases") > 0)
-    width = bought.group_by("customer").agg(pl.col(CATEGORY).n_unique().cast(pl.Int64).alias("categories"))
+    bought = baskets.lazy().filter(pl.col("purchases") > 0).select("customer", CATEGORY).unique()
+    width = bought.group_by("customer").agg(pl.len().cast(pl.Int64).alias("categories")).collect()
     joined = width.join(sums, on="customer").join(_contact_costs(marts, window), on="customer", how="left")
     cost = pl.col("contact_cost").fill_null(0.0)
     return joined.with_columns(contact_cost=cost, contribution=pl.col("margin") - cost).sort("customer")

@@ -36,7 +36,7 @@ def basket_rows(marts: Marts, window: Window = EVER, columns: frozenset[str] = _
     return rows.filter(pl.col("customer").is_not_null(), pl.col(CATEGORY).is_not_null())
 
 
-def holdings(rows: pl.DataFrame) -> pl.DataFrame:
+def holdings(rows: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """What each customer holds, from `basket_rows`, one row a customer and category, sorted by both.
 
     `customer`, `category`, `orders` (with the category), `first_on`, `net_amount` and `margin` (units). What
@@ -86,12 +86,13 @@ def breadth(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
     return spread.join(order_counts(rows, held), on="customer", how="left").sort("customer")
 
 
-def order_counts(rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
+def order_counts(rows: pl.DataFrame | pl.LazyFrame, held: pl.DataFrame) -> pl.DataFrame:
     """How many `orders` each customer has with something held, one row a customer who has any."""
-    bought = rows.filter(pl.col("purchases") > 0).select("customer", CATEGORY, "order")
-    kept = bought.join(held.select("customer", CATEGORY), on=["customer", CATEGORY], how="semi")
+    bought = rows.lazy().filter(pl.col("purchases") > 0).select("customer", CATEGORY, "order")
+    kept = bought.join(held.lazy().select("customer", CATEGORY), on=["customer", CATEGORY], how="semi")
     # In two steps: counting distinct values within groups takes longer the more groups there are.
-    return kept.unique("order").group_by("customer").agg(pl.len().cast(pl.Int64).alias("orders"))
+    orders = kept.unique("order").group_by("customer").agg(pl.len().cast(pl.Int64).alias("orders"))
+    return orders.collect()
 
 
 def summary(customers: pl.DataFrame, by: str | None = None) -> pl.DataFrame:

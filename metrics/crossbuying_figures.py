@@ -110,7 +110,7 @@ def _customers(definition: CrossBuying, marts: Marts, window: Window, code: int)
             rows = cross_buyers(bought.rows, bought.held, marts.calendar, Window(window.grain, code))
             above, below = (pl.col("added") > 0), one
         case "losing_share" | "loss_share":
-            rows = accounts(marts, bought.rows.filter(pl.col("ordered_on") <= end), Window(end=end))
+            rows = accounts(marts, bought.rows.lazy().filter(pl.col("ordered_on") <= end), Window(end=end))
             above, below = _lost(definition.value)
             rows = rows.filter(below > 0)
         case "categories_in_orders":
@@ -138,7 +138,7 @@ def _lost(value: str) -> tuple[pl.Expr, pl.Expr]:
 
 
 def _expected(bought: Bought, end: date, k: int) -> pl.DataFrame:
-    rows = bought.rows.filter(pl.col("ordered_on") <= end)
+    rows = bought.rows.lazy().filter(pl.col("ordered_on") <= end)
     held = holdings(rows)
     each = expected_categories(held, order_counts(rows, held), k)
     return each.select("customer", "expected")

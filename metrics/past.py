@@ -38,13 +38,19 @@ def past(marts: Marts, day: date) -> Marts:
 
 
 def _orders(marts: Marts, day: date) -> dict[str, Frame]:
-    """Orders and baskets up to a day, the sums of customers over them, the panels."""
-    rows = {name: marts.frame(name).filter(pl.col("ordered_on") <= day) for name in ("orders", "baskets")}
-    totals = customer_totals(rows["orders"], rows["baskets"], ())
+    """Orders and baskets up to a day, the sums of customers over them, the panels.
+
+    Rows are read when they are asked for, and then the columns that are: whole they are as large as all
+    else together.
+    """
+    rows = {
+        name: marts.frames[name].lazy().filter(pl.col("ordered_on") <= day) for name in ("orders", "baskets")
+    }
+    orders = rows["orders"].select("customer", "ordered_on", *MEASURES).collect()
+    baskets = rows["baskets"].select("customer", "category", "purchases").collect()
+    totals = customer_totals(orders, baskets, ())
     people = marts.frame("customer_summary")
     sums = {*MEASURES, *DERIVED, "first_order_on", "last_order_on", "categories"}
     kept = people.drop(sums & set(people.columns))
-    panels = {
-        name: line_panel(rows["orders"].lazy(), marts.calendar, grain) for grain, name in PANELS.items()
-    }
+    panels = {name: line_panel(rows["orders"], marts.calendar, grain) for grain, name in PANELS.items()}
     return {**rows, **panels, "customer_summary": with_totals(kept, totals).select(people.columns)}

@@ -275,11 +275,10 @@ def _order_numbers(rows: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     backwards = (same_day & (heads["order_id"] < before["order_id"])).any()
     if not backwards and heads["order_id"].n_unique() == len(heads):
         return runs, heads["order_id"]
-    names = ids.unique().sort()
+    names = heads["order_id"].unique().sort()
     places = names.to_frame().with_row_index("place")
-    return rows.select("order_id").join(places, on="order_id", how="left", maintain_order="left")[
-        "place"
-    ], names
+    found = heads.select("order_id").join(places, on="order_id", how="left", maintain_order="left")
+    return found["place"].gather(runs), names
 
 
 def _part(rolled: pl.DataFrame, order_ids: pl.Series, coding: _Coding, home: pl.DataFrame | None) -> _Part:

@@ -51,18 +51,27 @@ DEFINITIONS = {
 
 
 def run(size: Size) -> Iterator[Result]:
-    """From the marts, from lines, the thresholds, every change of definition."""
-    with tempfile.TemporaryDirectory(prefix="rapport-bench-") as place:
-        first = Marts(written(size, Path(place)), CALENDAR, AS_OF)
-        for cohorts in DEFINITIONS.values():  # loads the columns that the server holds in memory
-            grid(first, cohorts)
-        standings(first)
-        yield from _from_marts(size, first)
+    """From the marts, from lines, the thresholds, every change of definition, the page."""
+    yield from _from_marts(size)
     yield from _from_lines(size)
     yield from _on_the_page(size)
 
 
-def _from_marts(size: Size, first: Marts) -> Iterator[Result]:
+def opened(size: Size, place: Path) -> Marts:
+    """Marts with the columns loaded and the lives added up that the server holds in memory."""
+    first = Marts(written(size, place), CALENDAR, AS_OF)
+    for cohorts in DEFINITIONS.values():
+        grid(first, cohorts)
+    standings(first)
+    return first
+
+
+def _from_marts(size: Size) -> Iterator[Result]:
+    with tempfile.TemporaryDirectory(prefix="rapport-bench-") as place:
+        yield from _changes(size, opened(size, Path(place)))
+
+
+def _changes(size: Size, first: Marts) -> Iterator[Result]:
     def at_most(bound: float) -> float | None:
         return None if size.quick else bound
 

@@ -2,14 +2,10 @@
 
 Timed within one process on opened marts, as the server keeps them. A change of definition finds what the
 server made ready when it started: the lives added up, by the calendar and from each customer's own first day.
-The page itself is drawn whole, by Streamlit's own runner, with another definition in its address.
 The grid from raw lines is held against reading the columns that it needs, and against one SQL statement of
 DuckDB that does the same.
 """
 
-import gc
-import logging
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,11 +19,6 @@ import polars as pl
 from benchmarks.lines import Size
 from benchmarks.marts import store
 from benchmarks.measure import Cost, Result, in_turn, ratio
-from benchmarks.overview import provided, visit
-from dashboard import warm
-from dashboard.retention_choices import DEFINITIONS as NAMED
-from dashboard.views import retention
-from dashboard.workspace import PROJECT_VARIABLE
 from metrics.cohort_values import valued
 from metrics.frames import Marts
 from metrics.line_cohorts import line_cohorts
@@ -51,10 +42,9 @@ DEFINITIONS = {
 
 
 def run(size: Size) -> Iterator[Result]:
-    """From the marts, from lines, the thresholds, every change of definition, the page."""
+    """From the marts, from lines, the thresholds, every change of definition."""
     yield from _from_marts(size)
     yield from _from_lines(size)
-    yield from _on_the_page(size)
 
 
 def opened(size: Size, place: Path) -> Marts:
@@ -83,20 +73,6 @@ def _changes(size: Size, first: Marts) -> Iterator[Result]:
         yield Result(f"change of definition to `{name}`", cost.seconds * 1000, at_most(300), "ms", cost)
     cost = timed(lambda: standings(anew(first)))
     yield Result(f"lapse thresholds of {size.customers:,} customers", cost.seconds, at_most(3), "s", cost)
-
-
-def _on_the_page(size: Size) -> Iterator[Result]:
-    logging.disable(logging.WARNING)  # Streamlit misses a server at every drawing
-    os.environ[PROJECT_VARIABLE] = str(provided(size))
-    warm.prepare(Grain.MONTH, retention.__name__)
-    visit({}, "retention")
-    gc.collect()
-    gc.freeze()
-    links = ({"retention.definition": label} for label, _said in NAMED.values())
-    costs = sorted((visit(link, "retention") for link in links), key=lambda cost: cost.seconds)
-    gc.unfreeze()
-    words = f"retention page of {size.customers:,} customers, another definition, the slowest"
-    yield Result(words, costs[-1].seconds * 1000, None if size.quick else 300.0, "ms", costs[-1])
 
 
 def written(size: Size, place: Path) -> dict[str, pl.LazyFrame]:

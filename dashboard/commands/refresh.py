@@ -11,11 +11,12 @@ from connectors.refresh import Progress, definitions_of
 from connectors.refresh import refresh as refresh_store
 from connectors.sources import find_sources
 from connectors.store import Store, Version
+from dashboard import engines
 from dashboard.commands.opening import opened
 from dashboard.commands.sources import show_reports, source_facts
 from dashboard.commands.terminal import progress, show_json
 from dashboard.workspace import Workspace
-from metrics import marts, renewal
+from metrics import renewal
 
 
 def refresh(project: Path | None, store: Path | None, *, as_json: bool, now: datetime) -> None:
@@ -47,7 +48,7 @@ def load(workspace: Workspace, *, now: datetime) -> Version:
 
 def loaded(workspace: Workspace, *, now: datetime, report: Progress) -> Version:
     """The same, with `report` told how far it is; what became of the refresh is noted in the store."""
-    calendar, store = workspace.calendar, Store(workspace.store)
+    store = Store(workspace.store)
     sources = find_sources(workspace.folder)
     return noted(
         store,
@@ -57,8 +58,8 @@ def loaded(workspace: Workspace, *, now: datetime, report: Progress) -> Version:
             workspace.project,
             sources,
             store,
-            lambda tables, as_of: marts.build(tables, calendar, as_of),
-            renew=partial(renewal.renew, calendar),
+            partial(engines.build, workspace),
+            renew=partial(renewal.renew, workspace.calendar),
             now=now,
             progress=report,
             rules=mart_rules(),

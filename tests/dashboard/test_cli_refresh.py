@@ -1,8 +1,10 @@
 """`rapport refresh`, `sources`, `check`, `demo`, `run`: what they print, and how they end."""
 
 import socket
+import sys
 
 import pytest
+from polars.testing import assert_frame_equal
 
 from connectors.store import Store
 from dashboard.commands import run as run_command
@@ -235,3 +237,35 @@ def test_a_browser_opens_as_asked_or_where_a_person_sits_at_a_screen(
 ):
     found = run_command.opens_browser(asked, watched=watched, environ=environ, platform=platform)
     assert found is opens
+
+
+@pytest.mark.parametrize(("engine", "needs"), [("duckdb", "duckdb"), ("spark", "pyspark.sql")])
+def test_another_engine_gives_the_same_marts(tmp_path, rapport, engine, needs):
+    """Oracle: the same project on Polars, mart by mart."""
+    pytest.importorskip(needs)
+    marts = {}
+    for name in ("polars", engine):
+        folder = tmp_path / name
+        rapport("demo", folder, "--customers", 60, "--months", 14)
+        settings = folder / "rapport.yaml"
+        settings.write_text(f"{settings.read_text()}engine: {name}\n")
+        done = rapport("refresh", "--project", folder)
+        assert done.code == 0, done.err
+        version = Store(folder / "store").current()
+        marts[name] = {mart: version.scan(mart).collect() for mart in version.manifest.marts}
+        assert not list((folder / "store").glob("engine-*"))
+    assert marts["polars"].keys() == marts[engine].keys()
+    for name, frame in marts["polars"].items():
+        numbered = [each.drop("order", strict=False) for each in (frame, marts[engine][name])]
+        assert_frame_equal(*(each.sort(each.columns) for each in numbered))  # orders are numbered otherwise
+
+
+def test_an_engine_that_is_not_there_is_said(tmp_path, rapport, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    rapport("init", tmp_path / "shop")
+    settings = tmp_path / "shop" / "rapport.yaml"
+    settings.write_text(f"{settings.read_text()}engine: spark\n")
+    done = rapport("refresh", "--project", tmp_path / "shop")
+    assert done.code == 2
+    assert "engine: Spark is not installed. Install it" in done.err
+    assert "`pip install 'rapport-dashboard[spark]'`" in done.err

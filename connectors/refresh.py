@@ -221,14 +221,17 @@ class _Run:
         self, draft: Manifest, built: dict[str, Frame], parts: PartWriter, at_once: int = 1
     ) -> dict[str, Entry]:
         """Marts as parts; a written one is let go. Whole ones take too much memory for two at a time."""
-        names = list(built)
+        names, entries = list(built), {}
 
         def written(at: int) -> Entry:
-            self.progress(f"writing the mart {names[at]}", _STORED + 0.25 * at / len(names))
             return parts.mart(at, names[at], built.pop(names[at]), _hash_of_mart(names[at], draft))
 
         with ThreadPoolExecutor(at_once) as pool:
-            return dict(zip(names, pool.map(written, range(len(names))), strict=True))
+            # Progress is told by this thread alone: a page that shows it belongs to the thread that asked.
+            for at, entry in enumerate(pool.map(written, range(len(names)))):
+                self.progress(f"wrote the mart {names[at]}", _STORED + 0.25 * at / len(names))
+                entries[names[at]] = entry
+        return entries
 
     def _layered(self, draft: Manifest, renewed: Renewed) -> dict[str, Entry]:
         """The marts of the version before with the rows of the changed customers upon them."""

@@ -110,8 +110,11 @@ def typed(seen, *, column, text, said):
     table.scroll_into_view_if_needed()
     box = table.bounding_box()
     page.mouse.click(box["x"] + 40, box["y"] + 52)
-    for _step in range(column):
+    chosen = table.locator('td[aria-selected="true"]').first
+    first = int(chosen.get_attribute("aria-colindex"))
+    for step in range(1, column + 1):
         page.keyboard.press("ArrowRight")
+        expect(chosen).to_have_attribute("aria-colindex", str(first + step))
     page.keyboard.press("Enter")
     page.locator("#portal input").press("Control+a")
     page.keyboard.type(text, delay=40)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from threading import Event
+from threading import Event, get_ident
 from typing import Any
 
 import polars as pl
@@ -100,7 +100,14 @@ def test_the_report_of_every_source_and_its_quarantine_are_kept(folder: Path):
 
 def test_progress_runs_from_nothing_to_all(folder: Path):
     told: list[tuple[str, float]] = []
-    run(folder, progress=lambda text, share: told.append((text, share)))
+    threads: set[int] = set()
+
+    def progress(text: str, share: float) -> None:
+        told.append((text, share))
+        threads.add(get_ident())
+
+    run(folder, progress=progress)
+    assert threads == {get_ident()}  # what shows it may belong to one thread
     shares = [share for _, share in told]
     assert shares == sorted(shares)
     assert told[-1] == ("done", 1.0)

@@ -35,8 +35,9 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# Side by side, since each waits for something of its own: a browser, Streamlit's test runner, databases.
-BROWSER := tests/browser
+# Side by side, since each waits for something of its own: a browser (beside it what fills its time), Streamlit's
+# test runner, databases.
+BROWSER := tests/browser tests/projects tests/config
 PAGES := tests/dashboard tests/snapshots
 test: setup
 	@$(MAKE) --no-print-directory -j3 check test-browser test-pages test-rest

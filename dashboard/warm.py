@@ -18,6 +18,9 @@ from metrics.periods import Grain
 
 _log: Final = logging.getLogger("rapport")
 _warm: Final = Event()
+_PAUSE: Final = 4.0
+"""Seconds after the start page is prepared, in which a browser that was opened with the server draws it."""
+
 MOST_CATEGORIES: Final = 24
 """Of how many categories the start page is prepared before anybody asks."""
 
@@ -63,7 +66,9 @@ def _warm_up() -> None:
         prepare_categories,
     ]
     gc.unfreeze()
-    for work in works:
+    for at, work in enumerate(works):
+        if at == 1:
+            time.sleep(_PAUSE)
         try:
             work()
         except Exception:

@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import equity_data as asked
 from dashboard.desk import Desk
 from dashboard.format import MISSING
-from dashboard.parts import markup, states
+from dashboard.parts import choice, markup, states
 from dashboard.parts.figure_row import Stated, figure_row
 from dashboard.parts.kpi_row import sentence
 from dashboard.parts.markup import Column
@@ -81,15 +81,11 @@ def _open(value: str) -> None:
 
 def _won(desk: Desk, scope: Scope, names: list[str]) -> None:
     """The customers that the chosen channel won."""
-    if st.session_state.get(WON) not in names:
-        st.session_state[WON] = None
-    name = st.selectbox(
+    name = choice.optional(
         _("Customers won by"),
         names,
-        index=None,
+        WON,
         placeholder=_("Choose a channel"),
-        key=WON,
-        bind="query-params",
         width=260,
     )
     if name is not None:

@@ -17,7 +17,7 @@ from dashboard.charts.layout import Chart
 from dashboard.counts import with_unit
 from dashboard.desk import Desk
 from dashboard.format import MISSING
-from dashboard.parts import filter_bar, markup, states
+from dashboard.parts import choice, filter_bar, markup, states
 from dashboard.parts.chart_card import Card, chart_card
 from dashboard.parts.kpi_row import sentence
 from dashboard.parts.markup import Column
@@ -88,15 +88,11 @@ def choose_segment(desk: Desk) -> tuple[str | None, str | None]:
             on_change=_forget_segment,
         )
         known = desk.attributes[attribute]
-        if st.session_state.get(SEGMENT) not in known:
-            st.session_state[SEGMENT] = None
-        value = st.selectbox(
+        value = choice.optional(
             _("Segment"),
             known,
-            index=None,
+            SEGMENT,
             placeholder=_("Everybody"),
-            key=SEGMENT,
-            bind="query-params",
             width=220,
         )
     return attribute, value

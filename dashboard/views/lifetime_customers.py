@@ -13,7 +13,7 @@ from dashboard import lifetime_data as asked
 from dashboard.desk import Desk
 from dashboard.format import MISSING
 from dashboard.lifetime_data import SINCE, Horizon
-from dashboard.parts import filter_bar, markup
+from dashboard.parts import choice, filter_bar, markup
 from dashboard.parts.customer_list import cell
 from dashboard.parts.figure_row import Stated, figure_row
 from dashboard.parts.kpi_row import sentence
@@ -146,15 +146,11 @@ def _of_segment(desk: Desk, rows: pl.DataFrame) -> pl.DataFrame:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         by = choose_split(desk, label="collapsed")
         known = asked.segments_of(desk, rows, by)
-        if st.session_state.get(SEGMENT) not in known:
-            st.session_state[SEGMENT] = None
-        value = st.selectbox(
+        value = choice.optional(
             _("Segment"),
             known,
-            index=None,
+            SEGMENT,
             placeholder=_("Any segment"),
-            key=SEGMENT,
-            bind="query-params",
             label_visibility="collapsed",
             width=220,
         )

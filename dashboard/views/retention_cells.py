@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import retention_data as asked
 from dashboard.desk import Desk
 from dashboard.format import MISSING
-from dashboard.parts import markup
+from dashboard.parts import choice, markup
 from dashboard.parts.filter_bar import heading
 from dashboard.parts.listing import listing
 from dashboard.parts.markup import Column
@@ -32,16 +32,12 @@ def choose(cell: str) -> None:
 def cell_list(desk: Desk, scope: Scope, cohorts: Cohorts, table: pl.DataFrame, of: str = "") -> None:
     """The chooser of a cell and, once one is chosen, its customers; `of` names the segment they are of."""
     names = {f"{row[0]}.{row[1]}": row for row in table.select("cohort", "age", "until_age").iter_rows()}
-    if st.session_state.get(CELL) not in names:
-        st.session_state[CELL] = None
-    chosen = st.selectbox(
+    chosen = choice.optional(
         _("Customers of a cell"),
         list(names),
-        index=None,
+        CELL,
         placeholder=_("Click a cell, or choose one here"),
         format_func=lambda name: _cell_name(desk, scope, *names[name]),
-        key=CELL,
-        bind="query-params",
         width=360,
     )
     if chosen is not None:

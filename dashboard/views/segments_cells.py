@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard import segment_data as asked
 from dashboard.desk import Desk
-from dashboard.parts import markup
+from dashboard.parts import choice, markup
 from dashboard.parts.customer_list import customer_list
 from dashboard.state import Scope
 from dashboard.text import gettext as _
@@ -40,16 +40,12 @@ def _open(key: str, name: str) -> None:
 
 def cell_list(desk: Desk, scope: Scope, key: str, cells: Mapping[str, Cell]) -> None:
     """The chooser of a cell and, once one is chosen, its customers; it can become a segment."""
-    if st.session_state.get(key) not in cells:
-        st.session_state[key] = None
-    chosen = st.selectbox(
+    chosen = choice.optional(
         _("Customers of"),
         list(cells),
-        index=None,
+        key,
         placeholder=_("Click one above, or choose it here"),
         format_func=lambda name: cells[name].label,
-        key=key,
-        bind="query-params",
         width=420,
     )
     if chosen is not None:

@@ -15,7 +15,7 @@ from dashboard import segment_questions as asked
 from dashboard.charts.segments import sizes
 from dashboard.desk import Desk
 from dashboard.format import MISSING
-from dashboard.parts import downloads, markup, states
+from dashboard.parts import choice, downloads, markup, states
 from dashboard.parts.chart_card import Card, chart_card
 from dashboard.parts.customer_list import customer_list
 from dashboard.parts.kpi_row import sentence
@@ -159,17 +159,14 @@ def _behind(
 ) -> None:
     """The customers behind a figure of the table: a metric of one of the segments compared."""
     known = {desk.metric(name).label: name for name in metrics}
-    if st.session_state.get(METRIC) not in known:
-        st.session_state[METRIC] = None
     left, right = st.columns(2, vertical_alignment="bottom")
-    label = left.selectbox(
-        _("Customers behind"),
-        list(known),
-        index=None,
-        placeholder=_("Click a metric above, or choose it here"),
-        key=METRIC,
-        bind="query-params",
-    )
+    with left:
+        label = choice.optional(
+            _("Customers behind"),
+            list(known),
+            METRIC,
+            placeholder=_("Click a metric above, or choose it here"),
+        )
     if label is None:
         return
     others = {REST: _("Everybody else"), **labels}
